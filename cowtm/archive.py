@@ -1,0 +1,109 @@
+"""What the archive holds, in bytes: in total, by state, by variable.
+
+Chunks are counted exactly. Contents are counted with the slots they do not share with the version
+before; values that a content refers to (numbers, strings) are counted once each, at what Python
+says they take, though the present may hold them too.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+from cowtm.chunks import Chunk, ChunkStore
+from cowtm.native import Content, Node
+from cowtm.timeline import Number, State
+
+_SHARED_TYPES = (Node, type, type(sys), type(None), bool)
+"""Slots that cost nothing but the pointer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Bytes held."""
+
+    chunks: int
+    """Bytes of memory copied (arrays, buffers)."""
+    contents: int
+    """Bytes of what objects held."""
+    by_state: dict[Number, int] = field(default_factory=dict)
+    """State -> bytes that it added."""
+    by_variable: dict[str, int] = field(default_factory=dict)
+    """Variable -> bytes of all its versions; what several share is counted for the first."""
+
+    @property
+    def total(self) -> int:
+        """All bytes."""
+        return self.chunks + self.contents
+
+
+def account(states: Iterable[State], store: ChunkStore) -> Account:
+    """Add up what the archive holds."""
+    owners = _Owners()
+    seen: set[int] = set()
+    by_state: dict[Number, int] = {}
+    by_variable: dict[str, int] = {}
+    chunks = contents = 0
+    for state in states:
+        owners.add(state)
+        of_state = 0
+        for key, held in state.delta.contents.after.items():
+            content = cast("Content", held)
+            before = cast("Content | None", state.delta.contents.before.get(key))
+            own, raw = _weigh(content, before, seen)
+            name = owners.name(cast("Node", key))
+            by_variable[name] = by_variable.get(name, 0) + own + raw
+            of_state += own + raw
+            chunks += raw
+            contents += own
+        by_state[state.number] = of_state
+    # what nothing in the timeline accounts for (a chunk of a state being made) is held all the same
+    chunks = max(chunks, store.held)
+    return Account(chunks, contents, by_state, by_variable)
+
+
+def _weigh(content: Content, before: Content | None, seen: set[int]) -> tuple[int, int]:
+    """Return bytes of a content that were not counted yet: its own, and those of its chunks."""
+    own, raw = sys.getsizeof(content), 0
+    known = {id(b) for b in before.slots} if before is not None and before.blocked else set()
+    blocks = content.slots if content.blocked else (content.slots,)
+    for block in blocks:
+        if id(block) in known:
+            continue
+        own += sys.getsizeof(block)
+        for slot in block:
+            if id(slot) in seen or isinstance(slot, _SHARED_TYPES):
+                continue
+            seen.add(id(slot))
+            if type(slot) is Chunk:
+                raw += slot.size
+            elif isinstance(slot, str | bytes | int | float):
+                own += sys.getsizeof(slot)
+    return own, raw
+
+
+class _Owners:
+    """Tells which variable an object belongs to: the first that led to it."""
+
+    def __init__(self) -> None:
+        self._holders: dict[Node, Node | str] = {}
+
+    def add(self, state: State) -> None:
+        """Take in what a state bound and what its objects hold."""
+        for name, slot in state.delta.bindings.after.items():
+            if type(slot) is Node:
+                self._holders.setdefault(slot, name)
+        for node, content in state.delta.contents.after.items():
+            for child in cast("Content", content).nodes():
+                self._holders.setdefault(child, cast("Node", node))
+
+    def name(self, node: Node) -> str:
+        """Follow the holders up to a name."""
+        seen: set[Node] = set()
+        at: Node | str | None = node
+        while isinstance(at, Node) and at not in seen:
+            seen.add(at)
+            at = self._holders.get(at)
+        return at if isinstance(at, str) else "?"

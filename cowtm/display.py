@@ -1,0 +1,164 @@
+"""How things look: tables in text and HTML, sizes and times in words, values in a few characters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any, cast
+
+from cowtm.native import UNSET, Content, Node
+
+WIDTH = 40
+"""Characters of one value that are shown."""
+
+ROWS = 60
+"""Rows of a table that are shown; the first and last ones of more."""
+
+_KIB = 1024
+_PLAIN = (int, float, complex, bool, str, bytes, type(None), range)
+
+ContentOf = Callable[[Node], Content | None]
+
+
+class Table:
+    """Rows under headings, with a title and lines below; shows itself in text and in HTML."""
+
+    def __init__(
+        self,
+        title: str,
+        headings: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.title = title
+        self.headings = tuple(headings)
+        self.rows = [tuple(str(cell) for cell in row) for row in rows]
+        self.notes = tuple(notes)
+
+    def _shown(self) -> list[tuple[str, ...]]:
+        if len(self.rows) <= ROWS:
+            return self.rows
+        half = ROWS // 2
+        gap = (f"... {len(self.rows) - 2 * half} more",) + ("",) * (len(self.headings) - 1)
+        return [*self.rows[:half], gap, *self.rows[-half:]]
+
+    def __repr__(self) -> str:
+        """Give the table as text."""
+        lines = [self.title] if self.title else []
+        rows = self._shown()
+        if rows:
+            table = [self.headings, *rows]
+            widths = [max(len(row[i]) for row in table) for i in range(len(self.headings))]
+            lines += [
+                "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+                for row in table
+            ]
+        return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        """Give the table as HTML, in the colours of the notebook."""
+        parts = [f"<div><b>{escape(self.title)}</b></div>"] if self.title else []
+        rows = self._shown()
+        if rows:
+            style = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
+            head = "".join(f'<th style="{style}">{escape(name)}</th>' for name in self.headings)
+            body = "".join(
+                "<tr>" + "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in row) + "</tr>"
+                for row in rows
+            )
+            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        parts += [f"<div>{escape(note)}</div>" for note in self.notes]
+        return "\n".join(parts)
+
+
+def size_text(count: float) -> str:
+    """Give a number of bytes in words: ``1.5 MiB``."""
+    if count < _KIB:
+        return f"{int(count)} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        count /= _KIB
+        if count < _KIB:
+            break
+    return f"{count:.1f} {unit}"
+
+
+def time_text(seconds: float) -> str:
+    """Give a duration in words: ``3.2 ms``."""
+    minute = 60
+    if seconds < 1e-3:  # noqa: PLR2004  a millisecond
+        return f"{seconds * 1e6:.0f} us"
+    if seconds < 1:
+        return f"{seconds * 1e3:.1f} ms"
+    if seconds < minute:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // minute)} min {int(seconds % minute)} s"
+
+
+def clock_text(moment: float) -> str:
+    """Give a moment, in seconds since 1970, as the time of day."""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def names_text(names: Sequence[str], limit: int = 5) -> str:
+    """List names, not too many."""
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def shorten(text: str, width: int = WIDTH) -> str:
+    """Cut a text to one line of some width."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 3] + "..."
+
+
+def describe(slot: Any, content_of: ContentOf) -> str:
+    """Say in a few words what a slot of some state holds, without making the object."""
+    if slot is UNSET:
+        return "nothing"
+    if type(slot) is not Node:
+        if type(slot) in _PLAIN:
+            return shorten(repr(slot))
+        return f"{type(slot).__name__} {shorten(getattr(slot, '__name__', ''))}".strip()
+    content = content_of(slot)
+    if content is None:
+        return "something"
+    return cast("Any", content.kind).describe(content.flat(), content_of)  # type: ignore[no-any-return]
+
+
+class Variables(dict[str, Any]):
+    """Variables of a state: a dict that shows itself as a table."""
+
+    def __init__(self, title: str, mapping: Mapping[str, Any]) -> None:
+        super().__init__(mapping)
+        self._title = title
+
+    def _table(self) -> Table:
+        rows = [(name, type(value).__name__, _summary(value)) for name, value in self.items()]
+        return Table(self._title, ("name", "type", "value"), rows)
+
+    def __repr__(self) -> str:
+        """Give the table as text."""
+        return repr(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table()._repr_html_()  # noqa: SLF001
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as a plain dict."""
+        return dict, (dict(self),)
+
+
+def _summary(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        dtype = getattr(value, "dtype", None)
+        return f"shape {shape}" + (f", {dtype}" if dtype is not None else "")
+    if type(value) in _PLAIN:
+        return shorten(repr(value))
+    if type(value) in (list, dict, set, tuple, frozenset):
+        return f"{len(value)} elements"
+    try:
+        return shorten(repr(value))
+    except Exception as error:  # noqa: BLE001  a repr of the user's
+        return f"(its repr raised {type(error).__name__})"

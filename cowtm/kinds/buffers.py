@@ -1,0 +1,126 @@
+"""Raw memory of the standard library: bytearray, array.array, memoryview."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cowtm.chunks import Chunk, ChunkStore, total, write_back
+from cowtm.kinds.base import Commit, Kind, Layout, NotCapturable
+
+
+class BytesKind(Kind):
+    """bytearray or array.array and what derives from them.
+
+    Parts: class, type code or None, number of chunks, chunks, attributes.
+    """
+
+    name = "buffer"
+
+    def __init__(self, cls: type, store: ChunkStore) -> None:
+        self.cls: type = cls
+        self.layout = Layout(cls)
+        self.store = store
+        self.is_array = issubclass(cls, array.array)
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Hash the memory; store what is new."""
+        with memoryview(value) as view, view.cast("B") as memory:
+            chunks = self.store.split(memory)
+        code = _typecode.__get__(value) if self.is_array else None
+        return [type(value), code, len(chunks), *chunks, *self.layout.read(value)]
+
+    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
+        """Class and type code are given at birth."""
+        return 2
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make it empty."""
+        if self.is_array:
+            return array.array.__new__(parts[0], parts[1])
+        return bytearray.__new__(parts[0])
+
+    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
+        """Another length needs that nobody holds its memory; the type code can't change."""
+        if type(value) is not self.cls or (self.is_array and _typecode.__get__(value) != slots[1]):
+            return False
+        with memoryview(value) as view:
+            if view.nbytes == total(slots[3 : 3 + slots[2]]):
+                return True
+        base: Any = array.array if self.is_array else bytearray
+        try:
+            base.append(value, 0)
+            base.pop(value)
+        except (BufferError, TypeError):
+            return False
+        return True
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the bytes that differ."""
+        end = 3 + parts[2]
+        chunks: list[Chunk] = list(parts[3:end])
+        attributes = self.layout.plan(value, parts[end:])
+
+        def commit() -> object:
+            with memoryview(value) as view:
+                size = view.nbytes
+            if size != total(chunks):
+                whole = b"".join(chunk.read() for chunk in chunks)
+                if self.is_array:
+                    array.array.__delitem__(value, slice(None))
+                    array.array.frombytes(value, whole)
+                else:
+                    bytearray.__setitem__(value, slice(None), whole)
+            else:
+                with memoryview(value) as view, view.cast("B") as memory:
+                    write_back(memory, chunks)
+            return attributes()
+
+        return commit
+
+    def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:
+        """Tell the length, or how many chunks changed."""
+        before, after = old[3 : 3 + old[2]], new[3 : 3 + new[2]]
+        if total(before) != total(after):
+            return f"{total(before)} to {total(after)} bytes"
+        changed = sum(a is not b for a, b in zip(before, after, strict=True))
+        return f"{changed} of {len(after)} chunks changed"
+
+
+_typecode: Any = array.array.__dict__["typecode"]
+
+
+class MemoryviewKind(Kind):
+    """A memoryview: what it views, and where in it.
+
+    Parts: the object, offset, format, shape; one that skips elements stays by reference.
+    """
+
+    name = "memoryview"
+    frozen = True
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read object and place."""
+        if not value.c_contiguous or value.obj is None or not value.nbytes:
+            msg = "a memoryview that is empty or skips elements"
+            raise NotCapturable(msg)
+        offset = address_of(value) - address_of(value.obj)
+        return [value.obj, offset, value.nbytes, value.format, str(value.shape), value.readonly]
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """View anew."""
+        target, offset, size, form, shape, readonly = parts
+        view = memoryview(target).cast("B")[offset : offset + size]
+        lengths = [int(n) for n in shape.strip("(),").split(",")]
+        view = view.cast(form, lengths) if len(lengths) > 1 else view.cast(form)
+        return view.toreadonly() if readonly else view
+
+
+def address_of(value: Any) -> int:
+    """Return where the memory of a buffer begins."""
+    array_ = np.frombuffer(value, np.uint8)
+    address: int = array_.__array_interface__["data"][0]
+    return address

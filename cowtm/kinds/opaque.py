@@ -1,0 +1,252 @@
+"""Everything else: what `__reduce_ex__` gives, taken apart and compared by value.
+
+The pieces that an object makes only for the asking (a fresh tuple, a copy of its state) are part of
+its value; containers that something else holds too are objects of their own. Nothing is pickled or
+called while recording but `__reduce_ex__` itself.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import pickle
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cowtm.kinds.base import ByValue, Commit, Kind, Layout, NotCapturable
+
+PROTOCOL = 5
+"""The pickle protocol that objects are asked to reduce themselves for."""
+
+FRESH = 2
+"""References to an object that only its container holds, as getrefcount(container[i]) counts."""
+
+KindOf = Callable[[Any], Kind | None]
+
+
+class Shape(ByValue):
+    """How the parts of an opaque object were nested: a tree of tuples, a leaf in contents."""
+
+    __slots__ = ("head", "tree")
+
+    def __init__(self, tree: tuple[Any, ...], head: int) -> None:
+        self.tree = tree
+        self.head = head
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether two are nested alike."""
+        return bool(self.head == other.head and self.tree == other.tree)
+
+
+class OpaqueKind(Kind):
+    """An object that only its own `__reduce_ex__` can take apart.
+
+    Parts: the nesting, then leaves and objects in order.
+    """
+
+    name = "opaque"
+    by_value = True
+
+    def __init__(self, cls: type, kind_of: KindOf) -> None:
+        self.cls: type = cls
+        self.layout = Layout(cls)
+        self._kind_of = kind_of
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Take the object apart."""
+        reduced = self._reduce(value)
+        flat: list[object] = []
+        own = self.layout.dict_of(value) if self.layout.has_dict else None
+        encoder = Encoder(self._kind_of, own, flat)
+        trees = [encoder.encode(reduced, index) for index in range(2)]
+        head = len(flat)
+        trees += [encoder.encode(reduced, index) for index in range(2, 6)]
+        return [Shape(tuple(trees), head), *flat]
+
+    def _reduce(self, value: Any) -> list[Any]:
+        reducer = copyreg.dispatch_table.get(self.cls)
+        if reducer is not None:
+            reduced = reducer(value)
+        else:
+            reduced = self.cls.__reduce_ex__(value, PROTOCOL)  # type: ignore[arg-type]
+        if isinstance(reduced, str):
+            raise Global
+        if type(reduced) is not tuple or not 2 <= len(reduced) <= 6 or not callable(reduced[0]):  # noqa: PLR2004
+            msg = "it does not reduce as pickle expects"
+            raise NotCapturable(msg)
+        pieces = [*reduced, *[None] * (6 - len(reduced))]
+        for index in (3, 4):
+            if pieces[index] is not None:
+                pieces[index] = list(pieces[index])
+        return pieces
+
+    def same(self, old: object, new: object) -> bool:
+        """Compare two leaves by value."""
+        return same_leaf(old, new)
+
+    def refuse(self, value: Any, error: Exception) -> Kind:
+        """An object that is found by a global name is one for ever; others are by reference."""
+        from cowtm.kinds.reference import ReferenceKind  # noqa: PLC0415
+
+        if isinstance(error, Global):
+            return ReferenceKind("a global object", quiet=True)
+        return ReferenceKind.because(value, error)
+
+    def needs(self, slots: Sequence[Any]) -> int:
+        """Function and arguments must exist."""
+        return 1 + slots[0].head
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Call the function with the arguments, as unpickling does."""
+        shape: Shape = parts[0]
+        decoder = Decoder(parts[1:])
+        function = decoder.decode(shape.tree[0])
+        arguments = decoder.decode(shape.tree[1])
+        return function(*arguments)
+
+    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
+        """In place only if nothing but the state differs, and there is one."""
+        if type(value) is not self.cls:
+            return False
+        try:
+            live = self.parts(value)
+        except Exception:  # noqa: BLE001  it reduces no longer: it is made anew
+            return False
+        now, then = live[0], slots[0]
+        if not isinstance(now, Shape) or now.head != then.head or now.tree[:2] != then.tree[:2]:
+            return False
+        if then.tree[2] == _NONE or then.tree[3:5] != (_NONE, _NONE):
+            return False
+        heads = zip(live[1 : 1 + now.head], slots[1 : 1 + now.head], strict=True)
+        return all(getattr(b, "object", b) is a or same_leaf(b, a) for a, b in heads)
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare setting the state."""
+        shape: Shape = parts[0]
+        decoder = Decoder(parts[1 + shape.head :])
+        state, items, pairs, setter = (decoder.decode(tree) for tree in shape.tree[2:6])
+
+        def commit() -> object:
+            if state is not None:
+                self._set_state(value, state, setter)
+            if items:
+                value.extend(items)
+            for key, item in pairs or ():
+                value[key] = item
+            return None
+
+        return commit
+
+    def _set_state(self, value: Any, state: Any, setter: Any) -> None:
+        if setter is not None:
+            setter(value, state)
+            return
+        if hasattr(self.cls, "__setstate__"):
+            self.cls.__setstate__(value, state)
+            return
+        slots = None
+        if type(state) is tuple and len(state) == 2:  # noqa: PLR2004  attributes and slots
+            state, slots = state
+        if state is not None and self.layout.has_dict:
+            mapping = self.layout.dict_of(value)
+            mapping.clear()
+            mapping.update(state)
+        for name, held in (slots or {}).items():
+            object.__setattr__(value, name, held)
+
+
+class Global(Exception):
+    """The object reduces to a global name."""
+
+
+_NONE = ("none",)
+
+
+class Encoder:
+    """Takes nested fresh values apart into a tree and a flat list."""
+
+    def __init__(self, kind_of: KindOf, own: dict[Any, Any] | None, flat: list[object]) -> None:
+        self._kind_of = kind_of
+        self._own = own
+        self._flat = flat
+
+    def encode(self, container: Any, key: Any, alone: int = FRESH) -> tuple[Any, ...]:
+        """Encode ``container[key]``; returns the tree, appends to the list.
+
+        Args:
+            container: what holds the value.
+            key: where in it.
+            alone: as many references make the value part of its fresh container; 0 if the
+                container is not fresh itself.
+
+        """
+        count = sys.getrefcount(container[key])
+        value = container[key]
+        if value is None:
+            return _NONE
+        fresh = count <= alone
+        inner = FRESH if fresh else 0
+        cls = type(value)
+        if cls is tuple:
+            return ("tuple", *(self.encode(value, i, inner) for i in range(len(value))))
+        if value is self._own or (fresh and cls is dict):
+            trees = []
+            for name in list(value):
+                trees += [self.encode([name], 0, 0), self.encode(value, name, inner)]
+            return ("dict", *trees)
+        if fresh and cls is list:
+            return ("list", *(self.encode(value, i, inner) for i in range(len(value))))
+        kind = self._kind_of(value) if fresh else None
+        if kind is not None and not kind.frozen and not kind.keep and kind.cls is cls:
+            parts = list(kind.parts(value))
+            # each part is held by the list here and by the fresh object
+            return ("made", kind, *(self.encode(parts, i, FRESH + 1) for i in range(len(parts))))
+        self._flat.append(value)
+        return ("leaf",)
+
+
+class Decoder:
+    """Puts nested values together again."""
+
+    def __init__(self, flat: Sequence[Any]) -> None:
+        self._flat = iter(flat)
+
+    def decode(self, tree: tuple[Any, ...]) -> Any:
+        """Return the value a tree stands for; each leaf is taken from the list in turn."""
+        what, *below = tree
+        if what == "leaf":
+            return next(self._flat)
+        if what == "none":
+            return None
+        if what == "made":
+            kind: Kind = below[0]
+            parts = [self.decode(piece) for piece in below[1:]]
+            made = kind.create(parts[: kind.needs(parts)], parts)
+            kind.plan(made, parts)()
+            return made
+        items = [self.decode(piece) for piece in below]
+        if what == "tuple":
+            return tuple(items)
+        if what == "list":
+            return items
+        return dict(zip(items[::2], items[1::2], strict=True))
+
+
+_PLAIN = (int, str, bytes, bool, type(None), type, type(Ellipsis))
+
+
+def same_leaf(old: object, new: object) -> bool:
+    """Compare two immutable leaves by value, exactly: types, signs of zero and NaNs count."""
+    if old is new:
+        return True
+    cls = type(old)
+    if cls is not type(new):
+        return False
+    if cls in _PLAIN:
+        return old == new
+    if isinstance(old, ByValue):
+        return old.matches(new)
+    try:
+        return pickle.dumps(old, PROTOCOL) == pickle.dumps(new, PROTOCOL)
+    except Exception:  # noqa: BLE001  what can't be compared counts as changed
+        return False

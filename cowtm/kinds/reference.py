@@ -1,0 +1,141 @@
+"""What is not recorded but stays by reference: generators, locks, files, connections, threads.
+
+A state that holds such an object gives the very same object back, in the condition it is in.
+Resources (files, sockets, generators, ...) are held weakly, so that they are closed when the user
+lets go of them; asked for later they come back as a `Lost`, which says what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import (
+    AsyncGeneratorType,
+    CoroutineType,
+    FrameType,
+    GeneratorType,
+    MappingProxyType,
+    TracebackType,
+)
+from typing import Any
+
+from cowtm.kinds.base import Kind, mro_of
+from cowtm.native import REFERENCE
+
+
+class Lost:
+    """Stands where an object was that could only be kept by reference and is gone.
+
+    Attributes:
+        what: what it was, in words.
+
+    """
+
+    __slots__ = ("__weakref__", "what")
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __repr__(self) -> str:
+        """Say what was here."""
+        return f"<lost: {self.what}; it was kept by reference only, and is gone>"
+
+
+class ReferenceKind(Kind):
+    """An object kept by reference: a text that says what it is."""
+
+    name = "by reference"
+    code = REFERENCE
+    frozen = True
+
+    def __init__(self, what: str, *, resource: bool = False, quiet: bool = False) -> None:
+        self.what = what
+        self.keep = not resource
+        self.quiet = quiet
+        self.follow = resource
+
+    @classmethod
+    def because(cls, value: Any, error: Exception) -> ReferenceKind:
+        """Make the kind for an object that could not be read."""
+        said = str(error).strip().splitlines()
+        why = said[0] if said else type(error).__name__
+        return cls(f"{article(type(value))} ({why[:80]})")
+
+    def parts(self, value: Any) -> Sequence[object]:  # noqa: ARG002
+        """Give the text."""
+        return [self.what]
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Give a placeholder: the object is gone."""
+        return Lost(parts[0])
+
+
+def article(cls: type) -> str:
+    """Name a type with its article: ``a generator``, ``an Event``."""
+    name = type.__dict__["__name__"].__get__(cls)
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+RESOURCES: dict[type, str] = {
+    GeneratorType: "a generator",
+    CoroutineType: "a coroutine",
+    AsyncGeneratorType: "an asynchronous generator",
+    FrameType: "a frame",
+    TracebackType: "a traceback",
+    MappingProxyType: "a read-only view of a mapping",
+    type(iter({})): "an iterator over a dict",
+    type(iter({}.values())): "an iterator over a dict",
+    type(iter({}.items())): "an iterator over a dict",
+    type(iter(set())): "an iterator over a set",
+}
+"""Exact types that are let go when the user lets go of them."""
+
+BY_NAME: dict[tuple[str, str], str] = {
+    ("_io", "_IOBase"): "an open file",
+    ("_socket", "socket"): "a socket",
+    ("_thread", "lock"): "a lock",
+    ("_thread", "RLock"): "a lock",
+    ("threading", "Thread"): "a thread",
+    ("threading", "Condition"): "a condition",
+    ("threading", "Event"): "an event",
+    ("threading", "Semaphore"): "a semaphore",
+    ("threading", "Barrier"): "a barrier",
+    ("_thread", "_local"): "thread-local data",
+    ("subprocess", "Popen"): "a process",
+    ("multiprocessing.process", "BaseProcess"): "a process",
+    ("concurrent.futures._base", "Executor"): "an executor",
+    ("concurrent.futures._base", "Future"): "a future",
+    ("asyncio.events", "AbstractEventLoop"): "an event loop",
+    ("_asyncio", "Future"): "a future",
+    ("_asyncio", "Task"): "a task",
+    ("asyncio.locks", "Lock"): "a lock",
+    ("sqlite3", "Connection"): "a database connection",
+    ("sqlite3", "Cursor"): "a database cursor",
+    ("mmap", "mmap"): "mapped memory",
+    ("_contextvars", "Context"): "a context",
+}
+"""(module, name) of a base class -> what an instance is called; resources, held weakly."""
+
+QUIET: dict[tuple[str, str], str] = {
+    ("logging", "Filterer"): "a logger",
+    ("logging", "Manager"): "the logging manager",
+    ("IPython.core.interactiveshell", "InteractiveShell"): "the shell",
+    ("traitlets.config.configurable", "SingletonConfigurable"): "an application",
+    ("cowtm.machine", "TimeMachine"): "the time machine",
+    ("cowtm.kinds.reference", "Lost"): "lost",
+}
+"""The same for what belongs to the session, not to a state: no notice is given."""
+
+
+def reference_for(cls: type) -> ReferenceKind | None:
+    """Give the kind of a type whose objects are never recorded, or None."""
+    if cls in RESOURCES:
+        return ReferenceKind(RESOURCES[cls], resource=True)
+    for base in mro_of(cls):
+        key = base.__module__, base.__qualname__
+        if key in BY_NAME and key != ("_io", "BytesIO"):
+            return ReferenceKind(BY_NAME[key], resource=True)
+        if key in QUIET:
+            return ReferenceKind(QUIET[key], quiet=True)
+        if key in (("_io", "BytesIO"), ("_io", "StringIO")):
+            return None
+    return None

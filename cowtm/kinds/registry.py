@@ -1,0 +1,204 @@
+"""Which kind a type has: leaves, built-ins, the notebook's own, libraries, everything else.
+
+The order of the questions, the first that answers decides:
+
+1. immutable leaves, by exact type;
+2. exact built-in containers, functions, cells, ...;
+3. what is never recorded (files, locks, threads, ...);
+4. types of libraries that have a file here;
+5. classes derived from built-in containers and values;
+6. plain instances, read raw;
+7. everything else, taken apart by `__reduce_ex__`.
+"""
+
+from __future__ import annotations
+
+import _random
+import array
+
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import pathlib
+import re
+import types
+import uuid
+import weakref
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from cowtm.chunks import Chunk, ChunkStore
+from cowtm.kinds.base import ByValue, InstanceKind, Kind, class_dict, mro_of, plain_instances
+from cowtm.kinds.buffers import BytesKind, MemoryviewKind
+from cowtm.kinds.classes import ClassChoice
+from cowtm.kinds.containers import EXACT, SUBCLASSES
+from cowtm.kinds.functions import (
+    BuiltinChoice,
+    CellKind,
+    FunctionChoice,
+    MethodKind,
+    PartialKind,
+    PropertyKind,
+    SliceKind,
+    ViewKind,
+    WeakReferenceKind,
+    WrapperKind,
+)
+from cowtm.kinds.instances import (
+    VALUE_BASES,
+    ExceptionKind,
+    SimpleNamespaceKind,
+    ValueSubclassKind,
+)
+from cowtm.kinds.opaque import OpaqueKind
+from cowtm.kinds.randoms import RandomKind
+from cowtm.kinds.reference import reference_for
+
+LEAVES: frozenset[type] = frozenset(
+    {
+        int,
+        float,
+        complex,
+        bool,
+        str,
+        bytes,
+        type(None),
+        type(Ellipsis),
+        type(NotImplemented),
+        range,
+        types.CodeType,
+        types.ModuleType,
+        types.GetSetDescriptorType,
+        types.MemberDescriptorType,
+        types.MethodDescriptorType,
+        types.ClassMethodDescriptorType,
+        types.WrapperDescriptorType,
+        types.GenericAlias,
+        types.UnionType,
+        datetime.date,
+        datetime.datetime,
+        datetime.time,
+        datetime.timedelta,
+        datetime.timezone,
+        decimal.Decimal,
+        fractions.Fraction,
+        uuid.UUID,
+        pathlib.PurePosixPath,
+        pathlib.PureWindowsPath,
+        pathlib.PosixPath,
+        re.Pattern,
+        re.Match,
+        Chunk,
+    }
+)
+"""Exact types whose objects never change and hold nothing that does."""
+
+LEAF_BASES: tuple[type, ...] = (enum.Enum, types.ModuleType, datetime.tzinfo, ByValue)
+"""Classes whose subclasses are leaves too."""
+
+LEAF_NAMES: frozenset[tuple[str, str]] = frozenset(
+    {("typing", "_GenericAlias"), ("typing", "_SpecialForm"), ("typing", "TypeVar")}
+)
+"""(module, name) of further leaves."""
+
+LIBRARIES: dict[str, str] = {"numpy": "cowtm.kinds.arrays", "pandas": "cowtm.kinds.frames"}
+"""Root package of a type -> the file with its kinds."""
+
+
+class Kinds:
+    """Finds the kind of a type, for one namespace.
+
+    Args:
+        home: the namespace.
+        store: where memory goes.
+
+    """
+
+    def __init__(self, home: dict[str, Any], store: ChunkStore) -> None:
+        self._store = store
+        self._classes = ClassChoice(home)
+        self._exact: dict[type, Kind] = {
+            **EXACT,
+            types.FunctionType: FunctionChoice(home),
+            types.CellType: CellKind(),
+            types.MethodType: MethodKind(),
+            types.BuiltinMethodType: BuiltinChoice(),
+            types.MethodWrapperType: BuiltinChoice(),
+            slice: SliceKind(),
+            memoryview: MemoryviewKind(),
+        }
+
+    def kind_of(self, value: Any) -> Kind | None:
+        """Give the kind of an object."""
+        kind = self.classify(type(value))
+        return kind if kind is None else kind.select(value)
+
+    def classify(self, cls: type) -> Kind | None:
+        """Give the kind of a type, None if its objects are immutable leaves."""
+        if cls in LEAVES:
+            return None
+        exact = self._exact.get(cls)
+        if exact is not None:
+            return exact
+        mro = mro_of(cls)
+        if type in mro:
+            return self._classes
+        if any(base in LEAF_BASES for base in mro) or name_of(cls) in LEAF_NAMES:
+            return None
+        return reference_for(cls) or self._other(cls, mro)
+
+    def _other(self, cls: type, mro: tuple[type, ...]) -> Kind | None:
+        for base in mro:
+            file = LIBRARIES.get(name_of(base)[0].partition(".")[0])
+            if file is not None:
+                library = import_module(file)
+                if library.is_leaf(base):
+                    return None
+                kind: Kind | None = library.kind_for(cls, self._store)
+                if kind is not None:
+                    return kind
+        for base, make in self._bases():
+            if base in mro:
+                return make(cls)
+        if plain_instances(cls):
+            return InstanceKind(cls)
+        return OpaqueKind(cls, self.kind_of)
+
+    def _bases(self) -> list[tuple[type, Callable[[type], Kind]]]:
+        return [
+            *SUBCLASSES,
+            (BaseException, ExceptionKind),
+            (functools.partial, PartialKind),
+            (types.SimpleNamespace, SimpleNamespaceKind),
+            (bytearray, lambda cls: BytesKind(cls, self._store)),
+            (array.array, lambda cls: BytesKind(cls, self._store)),
+            (_RANDOM, RandomKind),
+            (property, PropertyKind),
+            (staticmethod, WrapperKind),
+            (classmethod, WrapperKind),
+            (weakref.ref, WeakReferenceKind),
+            (type({}.keys()), ViewKind),
+            (type({}.values()), ViewKind),
+            (type({}.items()), ViewKind),
+            *((base, _value_of(base)) for base in VALUE_BASES),
+        ]
+
+
+def _value_of(base: type) -> Callable[[type], Kind]:
+    return lambda cls: ValueSubclassKind(cls, base)
+
+
+def name_of(cls: type) -> tuple[str, str]:
+    """Return module and name of a class, past any metaclass's opinion; empty if not strings."""
+    module = class_dict(cls).get("__module__")
+    name = type.__dict__["__qualname__"].__get__(cls)
+    if type(module) is not str:  # a type of an extension's: its name tells the module
+        module = type.__dict__["__module__"].__get__(cls)
+    return (module if type(module) is str else ""), name
+
+
+_RANDOM: type = _random.Random
+

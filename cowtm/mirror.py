@@ -1,0 +1,300 @@
+"""The present, as recorded: captures what changed in it, and changes it to another state.
+
+The mirror owns the object table of one namespace. `capture` brings it up to date and gives the
+delta; `restore` applies a delta to the live objects, in place where they are alive, and to the
+table.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, cast
+
+from cowtm.builder import Builder
+from cowtm.chunks import ChunkStore
+from cowtm.delta import Delta, Difference
+from cowtm.errors import CannotRestore
+from cowtm.interrupts import deferred_interrupts
+from cowtm.kinds import Kinds
+from cowtm.kinds.base import Commit
+from cowtm.native import GONE, REFERENCE, UNSET, Content, Node, ObjectTable
+
+TRIAL_LIMIT = 100_000
+"""Objects that a search for garbage looks at before it gives up until the next one."""
+
+
+class Mirror:
+    """What all tracked objects of a namespace looked like at the last capture.
+
+    Args:
+        home: the namespace, a real dict.
+
+    """
+
+    def __init__(self, home: dict[str, Any]) -> None:
+        self.home = home
+        self.store = ChunkStore()
+        self.kinds = Kinds(home, self.store)
+        self.table = ObjectTable(self.kinds.classify, home)  # type: ignore[arg-type]
+
+    @property
+    def bindings(self) -> Mapping[str, Any]:
+        """Name -> slot, as of the last capture."""
+        return self.table.bindings
+
+    def finish(self) -> Delta:
+        """End a capture and give what differs since the one before."""
+        names_before, names_after, before, after = self.table.finish()
+        return Delta(
+            Difference(names_before, names_after),
+            Difference(cast("dict[Hashable, object]", before), cast("dict[Hashable, object]", after)),
+        )
+
+    def content(self, node: Node) -> Content | None:
+        """Give the content of a node in the present."""
+        return node.content
+
+    # -- making copies -------------------------------------------------------------------------
+
+    def build(self, slots: Mapping[Any, Any], delta: Delta) -> dict[Any, Any]:
+        """Make fresh objects of the state that `delta` leads to from the present.
+
+        Args:
+            slots: key -> slot in that state.
+            delta: from the present to that state.
+
+        Returns:
+            Key -> object; sharing among them is kept. Classes, and what is kept by reference,
+            are the live ones.
+
+        """
+        contents = cast("Mapping[Node, Content]", delta.contents.after)
+
+        def content_of(node: Node) -> Content | None:
+            return contents.get(node) or node.content
+
+        def existing(node: Node) -> Any:
+            content = content_of(node)
+            if node.kind.keep or (content is not None and content.kind.code == REFERENCE):
+                return node.object
+            return GONE
+
+        builder = Builder(content_of, existing)
+        builder.add(slots.values())
+        builder.fill()
+        return {key: builder.value(slot) for key, slot in slots.items()}
+
+    # -- travel --------------------------------------------------------------------------------
+
+    def restore(self, delta: Delta, untouched: Callable[[str], bool]) -> None:
+        """Change the live objects and the namespace from the present state by `delta`.
+
+        The present must have been captured in full just before.
+
+        Args:
+            delta: from the present to the state wanted.
+            untouched: tells names that are left as they are.
+
+        Raises:
+            CannotRestore: something can't be brought back; everything is as it was.
+
+        """
+        with deferred_interrupts():
+            try:
+                builder, plans = self._prepare(delta)
+            except CannotRestore:
+                raise
+            except Exception as error:
+                msg = f"nothing was changed: {type(error).__name__}: {error}"
+                raise CannotRestore(msg) from error
+            displaced: list[object] = []
+            try:
+                for commit in plans:
+                    displaced.append(commit())
+                self._bind(delta, builder, untouched)
+            except Exception as error:
+                self._roll_back(delta, untouched)
+                msg = f"everything was put back as it was: {type(error).__name__}: {error}"
+                raise CannotRestore(msg) from error
+            for node, value in builder.made.items():
+                self.table.attach(node, value)
+            names, contents = delta.bindings, delta.contents
+            self.table.adopt(
+                (dict(names.before), dict(names.after)),
+                (
+                    cast("dict[Node, Content]", dict(contents.before)),
+                    cast("dict[Node, Content]", dict(contents.after)),
+                ),
+            )
+            # What was displaced dies here, after everything is in place: destructors of the
+            # user's run against a whole state.
+            displaced.clear()
+
+    def _prepare(self, delta: Delta) -> tuple[Builder, list[Commit]]:
+        wanted = cast("Mapping[Node, Content]", delta.contents.after)
+        gone = {node for node in delta.contents.before if node not in wanted}
+
+        def content_of(node: Node) -> Content | None:
+            found = wanted.get(node)
+            return found if found is not None else (None if node in gone else node.content)
+
+        rebuilt, repointed = self._misfits(wanted, content_of)
+
+        def existing(node: Node) -> Any:
+            return GONE if node in rebuilt else node.object
+
+        builder = Builder(content_of, existing)
+        for node in {**wanted, **rebuilt, **repointed}:
+            value = existing(node)
+            content = content_of(node)
+            if value is GONE or content is None:
+                builder.add([node])
+            elif not content.kind.frozen:
+                builder.refill(node, value)
+        builder.add(delta.bindings.after.values())
+        builder.add(slot for slot in self.bindings.values() if slot in rebuilt)
+        return builder, builder.plans()
+
+    def _misfits(
+        self, wanted: Mapping[Node, Content], content_of: Callable[[Node], Content | None]
+    ) -> tuple[dict[Node, None], dict[Node, None]]:
+        """Find live objects that can't be put back in place, and everything that holds them.
+
+        Returns:
+            Nodes whose objects must be made anew, and nodes to be written in place because they
+            hold such an object.
+
+        """
+        rebuilt = {
+            node: None
+            for node, content in wanted.items()
+            if node.object is not GONE
+            and not content.kind.frozen
+            and not _fits(node.object, content)
+        }
+        repointed: dict[Node, None] = {}
+        found = bool(rebuilt)
+        while found:
+            found = False
+            for node in {*wanted, *self.table.live()}:
+                content = content_of(node)
+                if content is None or node in rebuilt or node.object is GONE:
+                    continue
+                slots = content.flat()
+                held = [i for i, s in enumerate(slots) if type(s) is Node and s in rebuilt]
+                if not held:
+                    continue
+                if held[0] < content.kind.needs(slots):  # type: ignore[attr-defined]
+                    rebuilt[node] = None
+                    found = True
+                else:
+                    repointed[node] = None
+        for node in rebuilt:
+            repointed.pop(node, None)
+        return rebuilt, repointed
+
+    def _bind(self, delta: Delta, builder: Builder, untouched: Callable[[str], bool]) -> None:
+        """Bind names: those that differ, and those whose object was made anew."""
+        names = delta.bindings
+        for name in names.before:
+            if name not in names.after and is_variable(name) and not untouched(name):
+                self.home.pop(name, None)
+        for name, slot in {**self.bindings, **names.after}.items():
+            if name in names.before and name not in names.after:
+                continue
+            if not is_variable(name) or untouched(name):
+                continue
+            if name in names.after or (type(slot) is Node and slot in builder.made):
+                self.home[name] = builder.value(slot)
+
+    def _roll_back(self, delta: Delta, untouched: Callable[[str], bool]) -> None:
+        """Put back what the present was, from its contents."""
+        touched = [node for node in delta.contents if cast("Node", node).content is not None]
+        builder = Builder(self.content, lambda node: node.object)
+        for node in cast("list[Node]", touched):
+            if node.object is not GONE and node.content is not None and not node.content.kind.frozen:
+                builder.refill(node, node.object)
+        builder.fill()
+        for name in delta.bindings:
+            if not is_variable(name) or untouched(name):
+                continue
+            slot = self.bindings.get(name, UNSET)
+            if slot is UNSET:
+                self.home.pop(name, None)
+            else:
+                self.home[name] = slot.object if type(slot) is Node else slot
+
+    # -- garbage -------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Let go of what no name reaches: cycles, and objects that only garbage holds."""
+        reached: set[Node] = set()
+        stack = [slot for slot in self.bindings.values() if type(slot) is Node]
+        while stack:
+            node = stack.pop()
+            if node in reached or node.content is None:
+                continue
+            reached.add(node)
+            stack.extend(node.content.nodes())
+        lost = [node for node in self.table.live() if node not in reached]
+        if lost:
+            self.table.kill(lost)
+        self.table.suspects = 0
+
+    def release_garbage(self) -> None:
+        """Let go of objects in limbo that hold one another and that nothing else holds.
+
+        As the garbage collector does it: count the references to each object of the group, take
+        away those from within the group; what is left comes from outside.
+        """
+        limbo = self.table.limbo()
+        if not limbo:
+            return
+        members: dict[int, Any] = {}
+        level = [node.object for node in limbo]
+        while level:
+            value = level.pop()
+            if id(value) in members or not gc.is_tracked(value):
+                continue
+            if value is self.home or isinstance(value, type | type(sys)):
+                continue
+            members[id(value)] = value
+            if len(members) > TRIAL_LIMIT:
+                return
+            level.extend(gc.get_referents(value))
+        del level
+        inside = dict.fromkeys(members, 0)
+        for value in members.values():
+            for held in gc.get_referents(value):
+                if id(held) in inside:
+                    inside[id(held)] += 1
+        held_by_us = {id(node.object) for node in limbo}
+        outside = []
+        for key in list(members):
+            value = members[key]
+            # the dict of members, the variable, the argument of getrefcount
+            ours = 3 + (key in held_by_us)
+            if sys.getrefcount(value) - ours > inside[key]:
+                outside.append(key)
+            del value
+        alive: set[int] = set()
+        while outside:
+            key = outside.pop()
+            if key in alive:
+                continue
+            alive.add(key)
+            outside.extend(id(h) for h in gc.get_referents(members[key]) if id(h) in inside)
+        members.clear()
+        self.table.release([node for node in limbo if id(node.object) not in alive])
+
+
+def _fits(value: Any, content: Content) -> bool:
+    fits: bool = content.kind.fits(value, content.flat())  # type: ignore[attr-defined]
+    return fits
+
+
+def is_variable(name: str) -> bool:
+    """Tell variables from the other things that a state binds (results, random generators)."""
+    return not name.startswith("<")

@@ -1,0 +1,222 @@
+"""All states and how they came from one another: a tree, and where in it the present is.
+
+A state is numbered by the cell that made it. When a cell travels after it changed something, what
+it had changed is a state of its own, numbered with a letter: ``"7a"`` before cell 7 travelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TypeAlias
+
+from cowtm.delta import Delta
+from cowtm.errors import BadInput, StateNotFound
+
+Number: TypeAlias = int | str
+"""A cell's number, or that with a letter."""
+
+RESULT = "<result>"
+"""What the cell's result is bound to, among the variables of its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of one state."""
+
+    number: Number
+    """The cell that made it."""
+    parent: Number | None
+    """The state it came from; None for the first."""
+    delta: Delta = field(repr=False)
+    """The step from the parent."""
+    source: str = field(default="", repr=False)
+    """The cell's source text."""
+    cell_id: str | None = None
+    """The notebook's own name for the cell."""
+    started: float = 0.0
+    """When the cell began, seconds since 1970."""
+    duration: float = 0.0
+    """How long the cell ran, seconds."""
+    cost: float = 0.0
+    """How long recording took, seconds."""
+    error: str | None = None
+    """The name of the exception that ended the cell, if one did."""
+    names: tuple[str, ...] = ()
+    """Variables that the cell changed, bound or deleted, sorted."""
+    late: tuple[str, ...] = ()
+    """Variables found changed by a check afterwards: an earlier cell or a callback did it."""
+    by_reference: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Variable -> what in it could only be kept by reference."""
+    stored: int = 0
+    """Bytes that this state added to the archive."""
+
+    @property
+    def title(self) -> str:
+        """The first line of the source that says something."""
+        lines = (line.strip() for line in self.source.splitlines())
+        return next((line for line in lines if line), "")
+
+
+class Timeline:
+    """The tree of states.
+
+    Attributes:
+        position: the state that the present came from.
+
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[Number, State] = {}
+        self._missing: dict[Number, str] = {}
+        self.position: Number | None = None
+
+    def __len__(self) -> int:
+        """Count the states."""
+        return len(self._states)
+
+    def __iter__(self) -> Iterator[Number]:
+        """Give the numbers, in the order in which the states came."""
+        return iter(self._states)
+
+    def __contains__(self, number: object) -> bool:
+        """Tell whether there is such a state."""
+        return number in self._states
+
+    def __getitem__(self, number: Number) -> State:
+        """Give a state, or say which are near and why it is missing.
+
+        Raises:
+            StateNotFound: there is none of that number.
+
+        """
+        state = self._states.get(number)
+        if state is None:
+            raise StateNotFound(self._why_missing(number))
+        return state
+
+    def values(self) -> list[State]:
+        """Return all states, in the order in which they came."""
+        return list(self._states.values())
+
+    def add(self, state: State) -> None:
+        """Add a state; the present is there now."""
+        self._states[state.number] = state
+        self._missing.pop(state.number, None)
+        self.position = state.number
+
+    def free_number(self, cell: int) -> str:
+        """Return a number for what a cell had changed before it travelled."""
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        index = 0
+        while True:
+            high, low = divmod(index, len(letters))
+            number = f"{cell}{letters[high - 1] if high else ''}{letters[low]}"
+            if number not in self._states and number not in self._missing:
+                return number
+            index += 1
+
+    def note_missing(self, number: Number, why: str) -> None:
+        """Remember why there is no state of that number."""
+        if number not in self._states:
+            self._missing[number] = why
+
+    def ancestors(self, number: Number) -> list[Number]:
+        """Return a state's number, its parent's, and so on up to the first."""
+        line: list[Number] = []
+        at: Number | None = number
+        while at is not None:
+            line.append(at)
+            at = self[at].parent
+        return line
+
+    def path(self, start: Number, goal: Number) -> Delta:
+        """Return the one step from one state to another."""
+        up, down = self.ancestors(start), self.ancestors(goal)
+        while up and down and up[-1] == down[-1]:
+            up.pop()
+            down.pop()
+        return Delta.chain(
+            [
+                *(self[number].delta.inverse() for number in up),
+                *(self[number].delta for number in reversed(down)),
+            ]
+        )
+
+    def remove(self, numbers: Iterable[Number], why: str) -> list[Number]:
+        """Remove states, composing deltas so that those that stay are exact.
+
+        The state that the present came from stays, whether named or not.
+
+        Returns:
+            The numbers removed.
+
+        """
+        doomed = {number for number in numbers if number in self._states}
+        doomed.discard(self.position)  # type: ignore[arg-type]
+        if not doomed:
+            return []
+        kept: dict[Number, State] = {}
+        steps: dict[Number, list[Delta]] = {}
+        parents: dict[Number, Number | None] = {}
+        for number, state in self._states.items():
+            # A parent always comes before its children, so its own way is known here.
+            before = steps.get(state.parent, []) if state.parent in doomed else []
+            parent = parents[state.parent] if state.parent in doomed else state.parent
+            if number in doomed:
+                steps[number] = [*before, state.delta]
+                parents[number] = parent
+            elif before:
+                delta = Delta.chain([*before, state.delta])
+                kept[number] = replace(state, parent=parent, delta=delta)
+            else:
+                kept[number] = state
+        self._states = kept
+        for number in doomed:
+            self._missing[number] = why
+        return sorted(doomed, key=order)
+
+    def _why_missing(self, number: object) -> str:
+        what = f"there is no state {number!r}"
+        if isinstance(number, bool) or not isinstance(number, int | str):
+            return f"{what}: a state is named by its cell number, such as 7, or '7a'"
+        why = self._missing.get(number)
+        if why is not None:
+            what = f"state {number} is gone: {why}"
+        elif self._states:
+            what += ": no cell of that number was recorded"
+        near = sorted(self._states, key=lambda known: _distance(known, number))[:4]
+        listed = ", ".join(str(known) for known in sorted(near, key=order))
+        return f"{what}. The nearest states are {listed}." if near else f"{what}."
+
+
+def order(number: Number) -> tuple[int, int, str]:
+    """Sort key of numbers: ``6 < "7a" < "7b" < 7``."""
+    if isinstance(number, int):
+        return number, 1, ""
+    digits = number.rstrip("abcdefghijklmnopqrstuvwxyz")
+    letters = number[len(digits) :]
+    return (int(digits) if digits.lstrip("-").isdigit() else 0), 0, letters
+
+
+def _distance(known: Number, wanted: Number) -> tuple[int, int]:
+    a, b = order(known), order(wanted)
+    return abs(a[0] - b[0]), abs(a[1] - b[1])
+
+
+def as_numbers(cells: object) -> list[Number]:
+    """Return the state numbers that a user named: one, or any iterable of them.
+
+    Raises:
+        BadInput: it is neither.
+
+    """
+    if isinstance(cells, int | str) and not isinstance(cells, bool):
+        return [cells]
+    if isinstance(cells, Iterable) and not isinstance(cells, bytes):
+        numbers = list(cells)
+        if all(isinstance(n, int | str) and not isinstance(n, bool) for n in numbers):
+            return numbers
+    msg = f"cells are named by numbers: 3, range(3, 9) or [1, 5]; got {cells!r}"
+    raise BadInput(msg)

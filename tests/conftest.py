@@ -1,0 +1,62 @@
+"""What all tests share: a test of the native part runs on the C extension and on its twin."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, ModuleType
+
+    from cowtm.twin import namespace, table
+
+
+@dataclass(frozen=True, slots=True)
+class NativeModule:
+    """One implementation of what `cowtm.native` gives; to the type checker, the specification."""
+
+    name: str
+    """``c`` or ``python``."""
+    TrackingNamespace: type[namespace.TrackingNamespace]
+    CellRunner: type[namespace.CellRunner]
+    code_names: Callable[[CodeType], frozenset[str]]
+    ObjectTable: type[table.ObjectTable]
+    Node: type[table.Node]
+    Content: type[table.Content]
+
+
+@pytest.fixture(params=["c", "python"])
+def native_module(request: pytest.FixtureRequest) -> NativeModule:
+    """Give the C extension, then the twin.
+
+    Where no extension was built its half is skipped, unless ``COWTM_REQUIRE_NATIVE`` is set: then
+    it fails.
+    """
+    twin = import_module("cowtm.twin.namespace"), import_module("cowtm.twin.table")
+    if request.param == "python":
+        return _gather("python", *twin)
+    try:
+        extension = import_module("cowtm._native")
+    except ImportError as error:
+        if os.environ.get("COWTM_REQUIRE_NATIVE"):
+            raise
+        pytest.skip(f"no C extension: {error}")
+    # The C object table is still to come: until then its half runs the twin's.
+    return _gather("c", extension, extension if hasattr(extension, "ObjectTable") else twin[1])
+
+
+def _gather(name: str, names: ModuleType, objects: ModuleType) -> NativeModule:
+    return NativeModule(
+        name=name,
+        TrackingNamespace=names.TrackingNamespace,
+        CellRunner=names.CellRunner,
+        code_names=names.code_names,
+        ObjectTable=objects.ObjectTable,
+        Node=objects.Node,
+        Content=objects.Content,
+    )
