@@ -6,6 +6,10 @@ from __future__ import annotations
 class CowtmError(Exception):
     """The base of all errors that cowtm raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in IPython: our own frames say nothing to the user."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class StateNotFound(CowtmError, LookupError):
     """A state was asked for that is not in the timeline."""

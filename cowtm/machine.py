@@ -31,7 +31,7 @@ from cowtm.errors import BadInput, NameNotFound
 from cowtm.interrupts import deferred_interrupts
 from cowtm.mirror import is_variable
 from cowtm.native import UNSET, Content, Node
-from cowtm.recorder import Captured, Recorder, names_in
+from cowtm.recorder import KEEP, Captured, Recorder, names_in
 from cowtm.timeline import RESULT, Number, State, Timeline, as_numbers, order
 
 
@@ -72,7 +72,7 @@ class TimeMachine:
         say: Callable[[str], None] = print,
     ) -> None:
         self._home = home
-        self._recorder = Recorder(home, hidden)
+        self._recorder = Recorder(home, lambda name, value: value is self or hidden(name, value))
         self._timeline = Timeline()
         self._current_cell = current_cell
         self._say = say
@@ -137,7 +137,7 @@ class TimeMachine:
         with deferred_interrupts():
             started = time.perf_counter()
             captured = self._recorder.capture(
-                result=UNSET if result is None or result is self else result,
+                result=UNSET if result is None else result,
                 everything=everything,
                 seconds=duration,
             )
@@ -234,7 +234,7 @@ class TimeMachine:
         cell = self._cells[0] if self._cells else None
         duration = time.perf_counter() - cell.clock if cell is not None else 0.0
         number = self._timeline.free_number(self._current_cell())
-        state = self._record(number, cell, None, duration, everything=True)
+        state = self._record(number, cell, None, duration, result=KEEP, everything=True)
         if state is not None:
             self._say(f"cowtm: what had changed before is kept as state {number}.")
         return cast("Number", self._timeline.position)
@@ -681,6 +681,14 @@ class TimeMachine:
         """
         if self._unhook is not None:
             self._unhook()
+
+    def close(self) -> None:
+        """Let go of everything that was recorded."""
+        with self._lock:
+            self._recorder.mirror.table.clear()
+            self._timeline = Timeline()
+            self._steps.clear()
+            self._cells.clear()
 
     def on_unhook(self, action: Callable[[], None]) -> None:
         """Have `unhook` call `action`."""

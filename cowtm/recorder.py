@@ -25,6 +25,9 @@ from cowtm.mirror import Mirror, is_variable
 from cowtm.native import REFERENCE, UNSET, Content, Node, TrackingNamespace, code_names
 from cowtm.timeline import RESULT
 
+KEEP: Any = object()
+"""Given as a result: the one that is recorded stays."""
+
 EVERYTHING = frozenset(
     "eval exec compile globals locals vars get_ipython breakpoint "
     "__main__ gc ctypes inspect pdb".split()
@@ -129,7 +132,7 @@ class Recorder:
         """Bring the mirror up to date and give what changed.
 
         Args:
-            result: the cell's result; UNSET if it has none.
+            result: the cell's result; UNSET if it has none, KEEP to leave it as recorded.
             everything: check every variable, however long it takes.
             seconds: how long the cell ran.
 
@@ -146,9 +149,10 @@ class Recorder:
         self._cells += 1
 
         self._bind(work)
-        self._bind_result(result)
-        self._bind_generators()
         self._check_all(work, touched)
+        if result is not KEEP:
+            self._bind_result(result)
+        self._bind_generators()
         if everything:
             self._check_all(work, self._untouched(work), late=True)
         else:

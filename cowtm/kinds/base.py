@@ -130,6 +130,15 @@ def class_dict(cls: type) -> MappingProxyType[str, Any]:
     return mapping
 
 
+def name_of(cls: type) -> tuple[str, str]:
+    """Return module and name of a class, past any metaclass's opinion; empty if not strings."""
+    module = class_dict(cls).get("__module__")
+    name = type.__dict__["__qualname__"].__get__(cls)
+    if type(module) is not str:  # a type of an extension's: its name tells the module
+        module = type.__dict__["__module__"].__get__(cls)
+    return (module if type(module) is str else ""), name
+
+
 def is_heap_type(cls: type) -> bool:
     """Tell whether the type was made at run time."""
     flags: int = type.__dict__["__flags__"].__get__(cls)

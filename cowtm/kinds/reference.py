@@ -18,7 +18,7 @@ from types import (
 )
 from typing import Any
 
-from cowtm.kinds.base import Kind, mro_of
+from cowtm.kinds.base import Kind, mro_of, name_of
 from cowtm.native import REFERENCE
 
 
@@ -120,18 +120,22 @@ QUIET: dict[tuple[str, str], str] = {
     ("logging", "Manager"): "the logging manager",
     ("IPython.core.interactiveshell", "InteractiveShell"): "the shell",
     ("traitlets.config.configurable", "SingletonConfigurable"): "an application",
-    ("cowtm.machine", "TimeMachine"): "the time machine",
-    ("cowtm.kinds.reference", "Lost"): "lost",
+    ("pandas._libs.internals", "BlockValuesRefs"): "what pandas knows of sharing",
+    ("pandas._libs.index", "IndexEngine"): "a look-up table of an index",
+    ("pandas._libs.hashtable", "HashTable"): "a look-up table of an index",
 }
 """The same for what belongs to the session, not to a state: no notice is given."""
 
 
 def reference_for(cls: type) -> ReferenceKind | None:
     """Give the kind of a type whose objects are never recorded, or None."""
+    if name_of(cls)[0].partition(".")[0] == "cowtm" and dict not in mro_of(cls):
+        # Our own reports: recording them would record the recording.
+        return ReferenceKind("a report of cowtm", resource=True, quiet=True)
     if cls in RESOURCES:
         return ReferenceKind(RESOURCES[cls], resource=True)
     for base in mro_of(cls):
-        key = base.__module__, base.__qualname__
+        key = name_of(base)
         if key in BY_NAME and key != ("_io", "BytesIO"):
             return ReferenceKind(BY_NAME[key], resource=True)
         if key in QUIET:

@@ -31,7 +31,7 @@ from importlib import import_module
 from typing import Any
 
 from cowtm.chunks import Chunk, ChunkStore
-from cowtm.kinds.base import ByValue, InstanceKind, Kind, class_dict, mro_of, plain_instances
+from cowtm.kinds.base import ByValue, InstanceKind, Kind, mro_of, name_of, plain_instances
 from cowtm.kinds.buffers import BytesKind, MemoryviewKind
 from cowtm.kinds.classes import ClassChoice
 from cowtm.kinds.containers import EXACT, SUBCLASSES
@@ -189,15 +189,6 @@ class Kinds:
 
 def _value_of(base: type) -> Callable[[type], Kind]:
     return lambda cls: ValueSubclassKind(cls, base)
-
-
-def name_of(cls: type) -> tuple[str, str]:
-    """Return module and name of a class, past any metaclass's opinion; empty if not strings."""
-    module = class_dict(cls).get("__module__")
-    name = type.__dict__["__qualname__"].__get__(cls)
-    if type(module) is not str:  # a type of an extension's: its name tells the module
-        module = type.__dict__["__module__"].__get__(cls)
-    return (module if type(module) is str else ""), name
 
 
 _RANDOM: type = _random.Random
