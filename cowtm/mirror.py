@@ -21,10 +21,6 @@ from cowtm.kinds import Kinds
 from cowtm.kinds.base import Commit
 from cowtm.native import GONE, REFERENCE, UNSET, Content, Node, ObjectTable
 
-TRIAL_LIMIT = 100_000
-"""Objects that a search for garbage looks at before it gives up until the next one."""
-
-
 class Mirror:
     """What all tracked objects of a namespace looked like at the last capture.
 
@@ -243,15 +239,20 @@ class Mirror:
             self.table.kill(lost)
         self.table.suspects = 0
 
-    def release_garbage(self) -> None:
+    def release_garbage(self, limit: int) -> bool:
         """Let go of objects in limbo that hold one another and that nothing else holds.
 
         As the garbage collector does it: count the references to each object of the group, take
         away those from within the group; what is left comes from outside.
+
+        Args:
+            limit: objects to look at before giving up.
+
+        Returns:
+            Whether it came to an end.
+
         """
         limbo = self.table.limbo()
-        if not limbo:
-            return
         members: dict[int, Any] = {}
         level = [node.object for node in limbo]
         while level:
@@ -261,8 +262,8 @@ class Mirror:
             if value is self.home or isinstance(value, type | type(sys)):
                 continue
             members[id(value)] = value
-            if len(members) > TRIAL_LIMIT:
-                return
+            if len(members) > limit:
+                return False
             level.extend(gc.get_referents(value))
         del level
         inside = dict.fromkeys(members, 0)
@@ -288,6 +289,7 @@ class Mirror:
             outside.extend(id(h) for h in gc.get_referents(members[key]) if id(h) in inside)
         members.clear()
         self.table.release([node for node in limbo if id(node.object) not in alive])
+        return True
 
 
 def _fits(value: Any, content: Content) -> bool:

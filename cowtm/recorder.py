@@ -40,6 +40,9 @@ RECHECK = 0.0002
 SWEEP_NODES = 1_000
 """Tracked objects that a search for unreachable cycles may visit, for each cell since the last."""
 
+TRIAL_LIMIT = 1_000_000
+"""Objects that a search for garbage looks at when everything is checked."""
+
 ATTEMPTS = 64
 """Names looked at for one that fits into what is left of the allowance."""
 
@@ -97,6 +100,8 @@ class Recorder:
         self._references: dict[Node, tuple[str, str]] = {}
         self._codes: dict[int, tuple[CodeType, frozenset[str]]] = {}
         self._cells = 0
+        self._cells_kept = 0
+        self._in_limbo = 0
 
     # -- what is not recorded ------------------------------------------------------------------
 
@@ -147,6 +152,7 @@ class Recorder:
             touched |= self.mirror.bindings.keys()
         self.view.reset()
         self._cells += 1
+        self._cells_kept += 1
 
         self._bind(work)
         self._check_all(work, touched)
@@ -159,7 +165,7 @@ class Recorder:
             self._recheck(work, max(self.recheck, seconds / 20))
         self._sweep(everything=everything)
         delta = self.mirror.finish()
-        self.mirror.release_garbage()
+        self._release(everything=everything)
         new = self._note_references(delta, work)
         return Captured(
             delta=delta,
@@ -276,6 +282,17 @@ class Recorder:
         if everything or table.tracked <= SWEEP_NODES * self._cells:
             self._cells = 0
             self.mirror.sweep()
+
+    def _release(self, *, everything: bool) -> None:
+        """Let go of garbage that the table holds, looking at as much as the cells so far allow."""
+        table = self.mirror.table
+        if table.in_limbo == 0 or (table.in_limbo == self._in_limbo and not everything):
+            return
+        if self.mirror.release_garbage(
+            TRIAL_LIMIT if everything else SWEEP_NODES * self._cells_kept
+        ):
+            self._in_limbo = table.in_limbo
+            self._cells_kept = 0
 
     # -- code ----------------------------------------------------------------------------------
 

@@ -61,11 +61,12 @@ destroy_in_turn(PyObject *op)
     TableState *state = state_of(op);
     PointerArray *dying = &state->dying;
     if (state->is_destroying) {
-        if (pointer_array_push(dying, op) == 0) {
-            return;
+        if (pointer_array_has_room(dying, 1)) {
+            dying->items[dying->count++] = op;
         }
-        PyErr_Clear(); /* no memory to wait in */
-        destroy(state, op);
+        else {
+            destroy(state, op);
+        }
         return;
     }
     PyTypeObject *type = (PyTypeObject *)Py_NewRef(Py_TYPE(op)); /* keeps the state */
@@ -83,11 +84,9 @@ destroy_in_turn(PyObject *op)
 
 /* Makes a content whose items are NULL and whose nodes are not counted yet. */
 Content *
-cowtm_new_content(TableState *state, PyObject *kind, Py_ssize_t length)
+cowtm_new_content(TableState *state, PyObject *kind, Py_ssize_t length, bool blocked)
 {
-    bool blocked = length > BLOCK;
-    size_t blocks = (size_t)((length + BLOCK - 1) / BLOCK);
-    size_t items = blocked ? 2 * blocks : (size_t)length;
+    size_t items = blocked ? 2 * (size_t)((length + BLOCK - 1) / BLOCK) : (size_t)length;
     Content *content = PyObject_Malloc(offsetof(Content, items) + items * sizeof(PyObject *));
     if (content == NULL) {
         PyErr_NoMemory();
@@ -116,16 +115,10 @@ static Content *
 content_of_slots(TableState *state, PyObject *kind, PyObject *slots)
 {
     Py_ssize_t count = PyTuple_GET_SIZE(slots);
-    size_t size = offsetof(Content, items) + (size_t)count * sizeof(PyObject *);
-    Content *content = PyObject_Malloc(size);
+    Content *content = cowtm_new_content(state, kind, count, false);
     if (content == NULL) {
-        PyErr_NoMemory();
         return NULL;
     }
-    PyObject_Init((PyObject *)content, state->content_type);
-    content->kind = Py_NewRef(kind);
-    content->length = count;
-    content->blocked = false;
     for (Py_ssize_t i = 0; i < count; i++) {
         content->items[i] = Py_NewRef(PyTuple_GET_ITEM(slots, i));
     }
@@ -164,17 +157,10 @@ content_of_blocks(TableState *state, PyObject *kind, PyObject *blocks)
     if (length < 0) {
         return NULL;
     }
-    size_t items = 2 * (size_t)PyTuple_GET_SIZE(blocks);
-    Content *content = PyObject_Malloc(offsetof(Content, items) + items * sizeof(PyObject *));
+    Content *content = cowtm_new_content(state, kind, length, true);
     if (content == NULL) {
-        PyErr_NoMemory();
         return NULL;
     }
-    PyObject_Init((PyObject *)content, state->content_type);
-    content->kind = Py_NewRef(kind);
-    content->length = length;
-    content->node_count = 0;
-    content->blocked = true;
     Py_ssize_t *nodes = nodes_in_blocks(content);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(blocks); i++) {
         PyTupleObject *block = (PyTupleObject *)PyTuple_GET_ITEM(blocks, i);

@@ -155,13 +155,13 @@ typedef struct {
     Py_ssize_t capacity;
 } PointerArray;
 
-/* Makes room for `more` items. */
-static inline int
-pointer_array_reserve(PointerArray *array, Py_ssize_t more)
+/* Makes room for `more` items; tells whether there is, without an error if there is not. */
+static inline bool
+pointer_array_has_room(PointerArray *array, Py_ssize_t more)
 {
     Py_ssize_t wanted = array->count + more;
     if (wanted <= array->capacity) {
-        return 0;
+        return true;
     }
     Py_ssize_t capacity = array->capacity + array->capacity / 2 + 64;
     if (capacity < wanted) {
@@ -169,11 +169,20 @@ pointer_array_reserve(PointerArray *array, Py_ssize_t more)
     }
     void **items = PyMem_Realloc(array->items, (size_t)capacity * sizeof(void *));
     if (items == NULL) {
-        PyErr_NoMemory();
-        return -1;
+        return false;
     }
     array->items = items;
     array->capacity = capacity;
+    return true;
+}
+
+static inline int
+pointer_array_reserve(PointerArray *array, Py_ssize_t more)
+{
+    if (!pointer_array_has_room(array, more)) {
+        PyErr_NoMemory();
+        return -1;
+    }
     return 0;
 }
 

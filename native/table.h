@@ -139,7 +139,7 @@ void cowtm_forget_types(ObjectTable *table);
 
 /* node.c */
 int cowtm_add_node_types(PyObject *module);
-Content *cowtm_new_content(TableState *state, PyObject *kind, Py_ssize_t length);
+Content *cowtm_new_content(TableState *state, PyObject *kind, Py_ssize_t length, bool blocked);
 Node *cowtm_new_node(TableState *state, Py_ssize_t oid, KindInfo *info, PyObject *value);
 int cowtm_attach_object(TableState *state, Node *node, PyObject *value);
 bool cowtm_release_object(Node *node);

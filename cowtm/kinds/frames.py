@@ -126,7 +126,8 @@ class ManagerKind(Kind):
             if not self._is_single:
                 value._known_consolidated = False  # noqa: SLF001
                 value._is_consolidated = False  # noqa: SLF001
-                value._rebuild_blknos_and_blklocs()  # noqa: SLF001
+                # Derived anew when asked for: the blocks' own placements may be written later.
+                value._blknos = value._blklocs = None  # noqa: SLF001
             return displaced
 
         return commit

@@ -488,6 +488,11 @@ class ObjectTable:
         """How many nodes `live` would return."""
         return len(self._live)
 
+    @property
+    def in_limbo(self) -> int:
+        """How many nodes `limbo` would return."""
+        return len(self._limbo)
+
     def limbo(self) -> list[Node]:
         """Return the nodes that no name reaches, whose objects something else still holds."""
         return list(self._limbo)
