@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Hashable, Mapping
+from types import ModuleType
 from typing import Any, cast
 
 from cowtm.builder import Builder
@@ -150,7 +151,7 @@ class Mirror:
             elif not content.kind.frozen:
                 builder.refill(node, value)
         builder.add(delta.bindings.after.values())
-        builder.add(slot for slot in self.bindings.values() if slot in rebuilt)
+        builder.add(rebuilt)
         return builder, builder.plans()
 
     def _misfits(
@@ -253,43 +254,61 @@ class Mirror:
 
         """
         limbo = self.table.limbo()
-        members: dict[int, Any] = {}
-        level = [node.object for node in limbo]
-        while level:
-            value = level.pop()
-            if id(value) in members or not gc.is_tracked(value):
-                continue
-            if value is self.home or isinstance(value, type | type(sys)):
-                continue
-            members[id(value)] = value
-            if len(members) > limit:
-                return False
-            level.extend(gc.get_referents(value))
-        del level
-        inside = dict.fromkeys(members, 0)
-        for value in members.values():
-            for held in gc.get_referents(value):
-                if id(held) in inside:
-                    inside[id(held)] += 1
-        held_by_us = {id(node.object) for node in limbo}
-        outside = []
-        for key in list(members):
-            value = members[key]
-            # the dict of members, the variable, the argument of getrefcount
-            ours = 3 + (key in held_by_us)
-            if sys.getrefcount(value) - ours > inside[key]:
-                outside.append(key)
-            del value
-        alive: set[int] = set()
-        while outside:
-            key = outside.pop()
-            if key in alive:
-                continue
-            alive.add(key)
-            outside.extend(id(h) for h in gc.get_referents(members[key]) if id(h) in inside)
+        members = _reachable([node.object for node in limbo], self.home, limit)
+        if members is None:
+            return False
+        inside = _held_within(members)
+        ours = {id(node.object) for node in limbo if node.holds}
+        outside = [
+            key
+            for key in members
+            # besides: the dict of members, the argument of getrefcount
+            if sys.getrefcount(members[key]) - 2 - (key in ours) > inside[key]
+        ]
+        alive = _closure(outside, members)
         members.clear()
         self.table.release([node for node in limbo if id(node.object) not in alive])
         return True
+
+
+def _reachable(roots: list[Any], home: dict[str, Any], limit: int) -> dict[int, Any] | None:
+    """Return the objects that some lead to, by address; None if there are more than `limit`.
+
+    Classes, modules and the namespace are not gone into.
+    """
+    members: dict[int, Any] = {}
+    while roots:
+        value = roots.pop()
+        if id(value) in members or not gc.is_tracked(value):
+            continue
+        if value is home or isinstance(value, type | ModuleType):
+            continue
+        members[id(value)] = value
+        if len(members) > limit:
+            return None
+        roots.extend(gc.get_referents(value))
+    return members
+
+
+def _held_within(members: dict[int, Any]) -> dict[int, int]:
+    """Count, for each object, the references that others of the group hold."""
+    inside = dict.fromkeys(members, 0)
+    for value in members.values():
+        for held in gc.get_referents(value):
+            if id(held) in inside:
+                inside[id(held)] += 1
+    return inside
+
+
+def _closure(keys: list[int], members: dict[int, Any]) -> set[int]:
+    """Return the addresses of some objects and of all of the group that they lead to."""
+    found: set[int] = set()
+    while keys:
+        key = keys.pop()
+        if key not in found:
+            found.add(key)
+            keys.extend(id(held) for held in gc.get_referents(members[key]) if id(held) in members)
+    return found
 
 
 def _fits(value: Any, content: Content) -> bool:

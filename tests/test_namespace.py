@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 import gc
 import importlib.util
@@ -340,8 +341,8 @@ def test_a_comparison_that_empties_the_namespace(native_module: NativeModule) ->
 
 def test_a_subscript_finds_builtins(native_module: NativeModule) -> None:
     """A missing name gives the builtin, from the module or from its dict; home comes first."""
-    for builtins in (sys.modules["builtins"], vars(sys.modules["builtins"])):
-        view = native_module.TrackingNamespace({"__builtins__": builtins, "max": 1})
+    for where in (builtins, vars(builtins)):
+        view = native_module.TrackingNamespace({"__builtins__": where, "max": 1})
         assert view["len"] is len
         assert view["max"] == 1
     assert native_module.TrackingNamespace({})["len"] is len
@@ -349,7 +350,7 @@ def test_a_subscript_finds_builtins(native_module: NativeModule) -> None:
 
 def test_only_a_subscript_finds_builtins(native_module: NativeModule) -> None:
     """`in`, get and the others tell what home holds."""
-    view = native_module.TrackingNamespace({"__builtins__": sys.modules["builtins"]})
+    view = native_module.TrackingNamespace({"__builtins__": builtins})
     assert "len" not in view
     assert view.get("len") is None
     assert view.pop("len", None) is None
@@ -391,7 +392,7 @@ def test_builtins_that_are_no_dict(native_module: NativeModule) -> None:
         def __getitem__(self, name: str) -> str:
             return name.upper()
 
-    view = native_module.TrackingNamespace({"__builtins__": Shouting()})
+    view = native_module.TrackingNamespace({"__builtins__": Shouting(quiet="stored")})
     run_cell(native_module, view, "x = quiet")
     assert view["x"] == "QUIET"
     with pytest.raises(KeyError):
@@ -978,6 +979,30 @@ def test_reference_counts_come_back(native_module: NativeModule) -> None:
         assert after == before, name
 
 
+def test_reference_counts_of_what_lives_longer(native_module: NativeModule) -> None:
+    """Views and runners that went hold neither their types nor any builtins."""
+    own_builtins: dict[str, Any] = {"only": 1}
+    lasting = [own_builtins, vars(builtins), native_module.TrackingNamespace]
+    lasting.append(native_module.CellRunner)
+
+    def use() -> None:
+        for home in ({}, {"__builtins__": own_builtins}, {"__builtins__": builtins}):
+            view = native_module.TrackingNamespace(home)
+            run_cell(native_module, view, "a = 1")
+            with pytest.raises(NameError):
+                run_cell(native_module, view, "nowhere")
+
+    def counts() -> list[int]:
+        gc.collect()
+        return [sys.getrefcount(part) for part in lasting]
+
+    use()
+    before = counts()
+    for _ in range(10):
+        use()
+    assert counts() == before
+
+
 LEAK_SCRIPT = """
 import ctypes, gc, importlib, sys
 import test_namespace as tests
@@ -988,7 +1013,7 @@ codes = [compile(source, "<cell>", "exec") for source in sources]
 failing = compile("def f(): nowhere\\nf()", "<cell>", "exec")
 
 
-def use():
+def use(number):
     home = tests.names_to_use()
     view = module.TrackingNamespace(home)
     run = module.CellRunner(exec, view)
@@ -1005,6 +1030,7 @@ def use():
         tests.outcome(operation, view, tests.Crasher(hashes=False), 1)
         view.get("key"), view.names
     home["view"] = view
+    view[f"name {number}"] = 1
     module.code_names(failing)
     dict.__setitem__(view, "stray", 1)
     for wrong in (lambda: module.TrackingNamespace(1), lambda: module.CellRunner(1, 2)):
@@ -1020,11 +1046,11 @@ def blocks():
     return sys.getallocatedblocks()
 
 
-for _ in range(20):
-    use()
+for number in range(20):
+    use(number)
 before = blocks()
-for _ in range(100):
-    use()
+for number in range(100):
+    use(number)
 print(blocks() - before)
 """
 

@@ -354,8 +354,7 @@ def debug(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> list[str]
     assert "ZeroDivisionError" in run(shell, "f()").error
     monkeypatch.setattr(sys, "stdin", io.StringIO(DEBUG_COMMANDS))
     printed = run_well(shell, "%debug").output
-    # How many frames of IPython's own it hid is no matter.
-    return [line for line in printed.splitlines() if "hidden frame" not in line]
+    return printed.splitlines()
 
 
 def test_debug_is_the_same(
@@ -370,6 +369,25 @@ def test_debug_is_the_same(
         assert variables(shell) == expected_variables
         assert shell.user_ns["x"] == 5
     assert any(line.endswith("6") for line in expected)  # what `x + 1` printed
+
+
+def trace(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stop in the middle of a cell, look where that is, go on, and give what was printed."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("w\nup\nup\nw\n!y = x + 5\nc\n"))
+    source = "from IPython.core.debugger import set_trace\nx = 1\nset_trace()\nprint(y)"
+    lines = run_well(shell, source).output.splitlines()
+    return [re.sub(r"skipping \d+ hidden", "skipping some hidden", line) for line in lines]
+
+
+def test_stopping_in_a_cell_is_the_same(
+    native_module: NativeModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a breakpoint one sees the same frames around the cell, and can set variables."""
+    with new_shell(tmp_path / "plain") as plain:
+        expected = trace(plain, monkeypatch)
+    with new_shell(tmp_path / "on view") as shell, cells_on_view(native_module, shell):
+        assert trace(shell, monkeypatch) == expected
+    assert any(line.endswith("6") for line in expected)
 
 
 def test_completion_is_the_same(native_module: NativeModule, tmp_path: Path) -> None:

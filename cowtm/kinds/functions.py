@@ -1,4 +1,4 @@
-"""Functions and what is made of them: closure cells, methods, partials, properties, weak references.
+"""Functions and what is made of them: closure cells, methods, partials, properties.
 
 A function is its code, defaults, attributes and closure cells; never its globals, which are and
 stay the namespace itself.
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import functools
 import gc
-import weakref
 from collections.abc import Sequence
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from cowtm.kinds.base import Commit, ContentOf, Kind, Layout
-from cowtm.native import GONE, SELECT, UNSET
+from cowtm.native import SELECT, UNSET
 
 
 class FunctionChoice(Kind):
@@ -290,47 +289,6 @@ class WrapperKind(Kind):
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing the attributes."""
         return self.layout.plan(value, parts[1:])
-
-
-class WeakReferenceKind(Kind):
-    """weakref.ref: the object while it lives, and the callback.
-
-    The object is not kept alive by it, but a state that holds the reference while the object is
-    alive gives both back.
-    """
-
-    name = "weak reference"
-
-    def __init__(self, cls: type) -> None:
-        self.cls: type = cls
-
-    def parts(self, value: Any) -> Sequence[object]:
-        """Read object and callback."""
-        target = weakref.ref.__call__(value)
-        return [target, weakref.ref.__dict__["__callback__"].__get__(value)]
-
-    def needs(self, slots: Sequence[Any]) -> int:
-        """Both are given at birth."""
-        return len(slots)
-
-    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
-        """Refer anew; a reference to an object that was gone refers to nothing."""
-        target = parts[0]
-        if target is None or target is GONE:
-            target = _Short()
-        return weakref.ref.__new__(self.cls, target, *parts[1:2])
-
-    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
-        """It can't be pointed at another object."""
-        return weakref.ref.__call__(value) is getattr(slots[0], "object", slots[0])
-
-    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:  # noqa: ARG002
-        """There is nothing to write."""
-        return lambda: None
-
-
-class _Short:
-    """Lives no longer than the making of a reference to it."""
 
 
 class ViewKind(Kind):

@@ -44,7 +44,6 @@ from cowtm.kinds.functions import (
     PropertyKind,
     SliceKind,
     ViewKind,
-    WeakReferenceKind,
     WrapperKind,
 )
 from cowtm.kinds.instances import (
@@ -96,8 +95,17 @@ LEAVES: frozenset[type] = frozenset(
 )
 """Exact types whose objects never change and hold nothing that does."""
 
-LEAF_BASES: tuple[type, ...] = (enum.Enum, types.ModuleType, datetime.tzinfo, ByValue)
-"""Classes whose subclasses are leaves too."""
+LEAF_BASES: tuple[type, ...] = (
+    enum.Enum,
+    types.ModuleType,
+    datetime.tzinfo,
+    weakref.ref,
+    ByValue,
+)
+"""Classes whose subclasses are leaves too.
+
+A weak reference must not make a state reach what it refers to: it would keep that alive.
+"""
 
 LEAF_NAMES: frozenset[tuple[str, str]] = frozenset(
     {("typing", "_GenericAlias"), ("typing", "_SpecialForm"), ("typing", "TypeVar")}
@@ -179,7 +187,6 @@ class Kinds:
             (property, PropertyKind),
             (staticmethod, WrapperKind),
             (classmethod, WrapperKind),
-            (weakref.ref, WeakReferenceKind),
             (type({}.keys()), ViewKind),
             (type({}.values()), ViewKind),
             (type({}.items()), ViewKind),

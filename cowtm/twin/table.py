@@ -135,6 +135,11 @@ class Node:
         value = self._weak()
         return GONE if value is None else value
 
+    @property
+    def holds(self) -> bool:
+        """Whether the node holds its object itself, not weakly."""
+        return self._weak is None and self._strong is not GONE
+
     def attach(self, value: Any) -> None:
         """Make `value` the live object of this node."""
         self._strong: object = GONE

@@ -1,0 +1,330 @@
+"""The form of a namespace: everything that can be told about its objects, as one plain value.
+
+Objects are numbered in the order in which a walk from the names meets them, so two namespaces have
+equal forms exactly when they hold equal values, shared in the same way, cycles included. Nothing of
+cowtm is used here, and no method of the objects is called.
+"""
+
+from __future__ import annotations
+
+import array
+import collections
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import io
+import itertools
+import pathlib
+import random
+import re
+import types
+import uuid
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Token = Any
+"""A number of an object, or the description of a leaf."""
+
+
+@dataclass(slots=True)
+class Form:
+    """What a walk found.
+
+    Two are equal when names and records are; the objects are only what they were made from.
+    """
+
+    names: dict[str, Token]
+    """Name -> token."""
+    records: list[tuple[Any, ...]]
+    """Number -> what that object is."""
+    objects: list[Any] = field(compare=False, repr=False)
+    """Number -> the object itself, alive."""
+
+    def difference(self, other: Form) -> str:
+        """Say where two forms differ first; empty if they are equal."""
+        for name in sorted({*self.names, *other.names}):
+            if self.names.get(name) != other.names.get(name):
+                return f"{name}: {self.names.get(name)!r} is not {other.names.get(name)!r}"
+        for number, (mine, theirs) in enumerate(
+            itertools.zip_longest(self.records, other.records)
+        ):
+            if mine != theirs:
+                return f"object {number}, {self.path(number)}:\n  {mine!r}\n  {theirs!r}"
+        return "" if list(self.names) == list(other.names) else "the order of names"
+
+    def path(self, number: int) -> str:
+        """Tell how to get to an object."""
+        for name, token in self.names.items():
+            if token == ("#", number):
+                return name
+        for holder, record in enumerate(self.records[:number]):
+            for place, token in enumerate(record):
+                if token == ("#", number):
+                    return f"{self.path(holder)}[{place}]"
+        return "?"
+
+
+LEAVES = (
+    int,
+    float,
+    complex,
+    bool,
+    str,
+    bytes,
+    type(None),
+    type(Ellipsis),
+    type(NotImplemented),
+    range,
+    datetime.date,
+    datetime.datetime,
+    datetime.time,
+    datetime.timedelta,
+    datetime.timezone,
+    decimal.Decimal,
+    fractions.Fraction,
+    uuid.UUID,
+    pathlib.PosixPath,
+    re.Pattern,
+)
+
+
+def form_of(
+    names: Mapping[str, Any], *, classes: bool = True, module: str = "__main__"
+) -> Form:
+    """Describe what some names lead to.
+
+    Args:
+        names: name -> object.
+        classes: whether classes of the namespace are described too; else they are told by
+            identity, as befits copies that share them.
+        module: what the namespace is called.
+
+    """
+    walk = _Walk(classes=classes, module=module)
+    tokens = {name: walk.token(value) for name, value in names.items()}
+    walk.run()
+    return Form(tokens, walk.records, walk.objects)
+
+
+def session_form(home: Mapping[str, Any], *, classes: bool = True) -> Form:
+    """Describe the variables of a namespace, and the global random generators."""
+    names = {name: home[name] for name in sorted(home) if not name.startswith("__")}
+    form = form_of(names, classes=classes)
+    form.names["<random>"] = hash(random.getstate())
+    state: Any = np.random.get_state()
+    form.names["<numpy.random>"] = hash((state[1].tobytes(), *state[2:]))
+    return form
+
+
+class _Walk:
+    def __init__(self, *, classes: bool, module: str) -> None:
+        self.records: list[tuple[Any, ...]] = []
+        self.objects: list[Any] = []
+        self._numbers: dict[int, int] = {}
+        self._classes = classes
+        self._module = module
+
+    def run(self) -> None:
+        while len(self.records) < len(self.objects):
+            value = self.objects[len(self.records)]
+            self.records.append((_name(type(value)), *self.describe(value)))
+
+    def token(self, value: Any) -> Token:
+        number = self._numbers.get(id(value))
+        if number is not None:
+            return "#", number
+        leaf = self.leaf(value)
+        if leaf is not None:
+            return leaf
+        self._numbers[id(value)] = number = len(self.objects)
+        self.objects.append(value)
+        return "#", number
+
+    def tokens(self, values: Iterable[Any]) -> tuple[Token, ...]:
+        return tuple(self.token(value) for value in values)
+
+    def pairs(self, mapping: Iterable[tuple[Any, Any]]) -> tuple[Token, ...]:
+        return tuple(self.token(part) for pair in mapping for part in pair)
+
+    def leaf(self, value: Any) -> Token | None:  # noqa: PLR0911
+        cls = type(value)
+        if cls in LEAVES:
+            return "=", cls.__name__, repr(value)
+        if issubclass(cls, enum.Enum):
+            return "enum", cls.__qualname__, value.name
+        if issubclass(cls, np.generic | np.dtype):
+            return "=", cls.__name__, repr(value)
+        if issubclass(cls, type):
+            if type.__dict__["__module__"].__get__(value) != self._module:
+                return "class", _name(value)
+            return None if self._classes else ("class", id(value))
+        if issubclass(cls, types.ModuleType):
+            return "module", value.__name__
+        if cls is types.CodeType:
+            return "code", _code(value)
+        if cls is types.BuiltinFunctionType and (
+            value.__self__ is None or isinstance(value.__self__, types.ModuleType | type)
+        ):
+            return "builtin", value.__qualname__
+        if cls is types.FunctionType and value.__module__ != self._module:
+            return "function", value.__module__, value.__qualname__
+        return None
+
+    def describe(self, value: Any) -> tuple[Any, ...]:
+        for base, describe in _DESCRIBERS:
+            if isinstance(value, base):
+                return describe(self, value)
+        return ("instance", *self.attributes(value))
+
+    def attributes(self, value: Any) -> tuple[Token, ...]:
+        """Describe slots and `__dict__`; the dict is an object, so that others may share it."""
+        found: list[Any] = []
+        cls = type(value)
+        mapping = None
+        for base in cls.__mro__:
+            for name, member in vars(base).items():
+                if type(member) is types.MemberDescriptorType and name not in _HIDDEN:
+                    try:
+                        found.append((name, self.token(member.__get__(value))))
+                    except AttributeError:
+                        found.append((name, "unset"))
+                if name == "__dict__" and mapping is None:
+                    if type(member) is types.GetSetDescriptorType:
+                        mapping = member.__get__(value)
+        if mapping is not None:
+            found.append(("__dict__", self.token(mapping)))
+        return tuple(found)
+
+    def function(self, value: Any) -> tuple[Any, ...]:
+        return (
+            "function",
+            _code(value.__code__),
+            value.__name__,
+            value.__qualname__,
+            value.__doc__,
+            self.token(value.__defaults__),
+            self.token(value.__kwdefaults__),
+            self.pairs(sorted(value.__annotations__.items())),
+            self.tokens(value.__closure__ or ()),
+            self.pairs(vars(value).items()),
+        )
+
+    def cell(self, value: Any) -> tuple[Any, ...]:
+        try:
+            return "cell", self.token(value.cell_contents)
+        except ValueError:
+            return "cell", "unset"
+
+    def klass(self, value: Any) -> tuple[Any, ...]:
+        own = {
+            name: held
+            for name, held in type.__dict__["__dict__"].__get__(value).items()
+            if name not in ("__dict__", "__weakref__", "_abc_impl", "__abstractmethods__")
+            and type(held) is not types.GetSetDescriptorType
+            and type(held) is not types.MemberDescriptorType
+        }
+        return "class", value.__qualname__, self.tokens(value.__bases__), self.pairs(own.items())
+
+    def array(self, value: Any) -> tuple[Any, ...]:
+        root = value
+        while isinstance(root, np.ndarray) and root.base is not None:
+            root = root.base
+        plain = value.view(np.ndarray)
+        head = (
+            "array",
+            repr(plain.dtype),
+            str(plain.dtype.metadata),
+            plain.shape,
+            plain.strides,
+            plain.flags.writeable,
+            self.attributes(value),
+        )
+        if root is value:
+            if plain.dtype.hasobject:
+                return *head, self.tokens(plain.ravel("K").tolist())
+            return *head, plain.tobytes("A")
+        start = _address(plain) - _address(root)
+        return *head, start, self.token(root), plain.tobytes() if not plain.dtype.hasobject else 0
+
+
+_HIDDEN = {"__dict__", "__weakref__"}
+
+
+def _address(value: Any) -> int:
+    if not isinstance(value, np.ndarray):
+        value = np.frombuffer(value, np.uint8)
+    address: int = value.__array_interface__["data"][0]
+    return address
+
+
+def _name(cls: type) -> str:
+    return f"{type.__dict__['__module__'].__get__(cls)}.{cls.__qualname__}"
+
+
+def _code(code: types.CodeType) -> tuple[Any, ...]:
+    constants = tuple(
+        _code(const) if isinstance(const, types.CodeType) else (type(const).__name__, repr(const))
+        for const in code.co_consts
+    )
+    return code.co_name, code.co_code, code.co_names, code.co_freevars, constants
+
+
+def _rank(value: Any) -> Any:
+    """Order the elements of a set, without regard to where they are in memory."""
+    if isinstance(value, tuple):
+        return "tuple", tuple(_rank(part) for part in value)
+    if type(value) in LEAVES:
+        return type(value).__name__, repr(value)
+    return "object", _name(type(value)), repr(getattr(value, "__dict__", {}).get("tag"))
+
+
+def _subclass(
+    body: Callable[[_Walk, Any], tuple[Any, ...]],
+) -> Callable[[_Walk, Any], tuple[Any, ...]]:
+    return lambda walk, value: (*body(walk, value), *walk.attributes(value))
+
+
+_DESCRIBERS: list[tuple[Any, Callable[[_Walk, Any], tuple[Any, ...]]]] = [
+    (type, _Walk.klass),
+    (types.FunctionType, _Walk.function),
+    (types.CellType, _Walk.cell),
+    (types.MethodType, lambda w, v: (w.token(v.__func__), w.token(v.__self__))),
+    (types.BuiltinMethodType, lambda w, v: (v.__name__, w.token(v.__self__))),
+    (functools.partial, lambda w, v: (*w.tokens((v.func, v.args)), w.pairs(v.keywords.items()))),
+    (property, lambda w, v: w.tokens((v.fget, v.fset, v.fdel))),
+    (staticmethod, lambda w, v: w.tokens((v.__func__,))),
+    (classmethod, lambda w, v: w.tokens((v.__func__,))),
+    (np.ndarray, _Walk.array),
+    (list, _subclass(lambda w, v: w.tokens(list.__iter__(v)))),
+    (tuple, _subclass(lambda w, v: w.tokens(tuple.__iter__(v)))),
+    (
+        collections.defaultdict,
+        _subclass(lambda w, v: (w.token(v.default_factory), *w.pairs(dict.items(v)))),
+    ),
+    (
+        collections.OrderedDict,
+        _subclass(lambda w, v: w.pairs(collections.OrderedDict.items(v))),
+    ),
+    (dict, _subclass(lambda w, v: w.pairs(dict.items(v)))),
+    (set, _subclass(lambda w, v: w.tokens(sorted(set.__iter__(v), key=_rank)))),
+    (frozenset, _subclass(lambda w, v: w.tokens(sorted(frozenset.__iter__(v), key=_rank)))),
+    (collections.deque, _subclass(lambda w, v: (v.maxlen, *w.tokens(v)))),
+    (bytearray, _subclass(lambda _, v: (bytes(v),))),
+    (array.array, _subclass(lambda _, v: (v.typecode, v.tobytes()))),
+    (memoryview, lambda w, v: (v.format, v.shape, v.readonly, v.tobytes(), w.token(v.obj))),
+    (weakref.ref, lambda w, v: w.tokens((v(), v.__callback__))),
+    (random.Random, _subclass(lambda _, v: (hash(v.getstate()),))),
+    (types.MappingProxyType, lambda w, v: w.pairs(v.items())),
+    (io.BytesIO, _subclass(lambda _, v: (v.getvalue(), v.tell()))),
+    (io.StringIO, _subclass(lambda _, v: (v.getvalue(), v.tell()))),
+    (
+        BaseException,
+        _subclass(lambda w, v: w.tokens((v.args, v.__cause__, v.__context__, v.__suppress_context__))),
+    ),
+]

@@ -1,0 +1,170 @@
+"""A session without IPython, held against the oracle at every step."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+from oracle.form import Form, form_of, session_form
+
+from cowtm.machine import TimeMachine
+from cowtm.native import CellRunner
+from cowtm.recorder import KEEP
+
+
+class Wrong(AssertionError):
+    """The time machine did not do what the laws say."""
+
+
+class Session:
+    """A namespace, its time machine, and a way to run cells as IPython does."""
+
+    def __init__(self) -> None:
+        self.home: dict[str, Any] = {"__name__": "__main__"}
+        self.number = 0
+        self.said: list[str] = []
+        self.machine = TimeMachine(
+            self.home, _is_hidden, lambda: self.number, self.said.append
+        )
+        self.machine.recorder.recheck = 0.0
+        self._exec = CellRunner(exec, self.machine.recorder.view)
+        self.machine.begin(0)
+
+    def run(self, source: str) -> BaseException | None:
+        """Run one cell; return what ended it if it failed."""
+        self.number += 1
+        self.machine.begin_cell(source)
+        error: BaseException | None = None
+        try:
+            self._exec(compile(source, f"<cell {self.number}>", "exec"), self.home, self.home)
+        except Exception as raised:  # noqa: BLE001  cells may fail
+            error = raised.with_traceback(None)
+            error.__context__ = None
+        self.machine.end_cell(self.number, None, error)
+        return error
+
+    def form(self, *, classes: bool = True) -> Form:
+        """Describe the present."""
+        return session_form(self.home, classes=classes)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.machine.close()
+        self.home.clear()
+
+
+def _is_hidden(name: str, value: object) -> bool:  # noqa: ARG001
+    return name.startswith("__")
+
+
+@dataclass(slots=True)
+class Known:
+    """What the oracle knows of a state."""
+
+    form: Form
+    """Everything, without the objects."""
+    flat: Form
+    """The same with classes by identity."""
+    weak: list[Any]
+    """Number -> weak reference to the object, or the object itself, or None."""
+
+
+class Checked:
+    """A session that is compared with the oracle after every step.
+
+    Args:
+        hold: keep every object of every state alive, so that all of them are survivors.
+
+    """
+
+    def __init__(self, *, hold: bool) -> None:
+        self.session = Session()
+        self.hold = hold
+        self.known: dict[Any, Known] = {}
+        self.sources: dict[int, tuple[Any, str]] = {}
+        self.position: Any = 0
+        self._note(0)
+
+    def close(self) -> None:
+        """End the session."""
+        self.known.clear()
+        self.session.close()
+
+    def run(self, source: str) -> None:
+        """Run a cell, note the state that it leaves."""
+        before = self.position
+        self.session.run(source)
+        number = self.session.number
+        self.sources[number] = before, source
+        self._second_capture_is_empty(f"after cell {number}")
+        self._note(number)
+
+    def travel(self, goal: Any) -> None:
+        """Go to a state; it must be what it was."""
+        known = self.known[goal]
+        there = form_of({"": None}) if self.hold else self.session.form()
+        survivors = [ref() if isinstance(ref, weakref.ref) else ref for ref in known.weak]
+        del there
+        self.session.machine.past(goal)
+        self.position = goal
+        self._is(known.form, self.session.form(), f"past({goal})")
+        self._survived(known, survivors, goal)
+        self._second_capture_is_empty(f"past({goal})")
+
+    def look(self, goal: Any) -> None:
+        """Take fresh objects of a state; they must be what they were, and not be the live ones."""
+        known = self.known[goal]
+        present = self.session.form()
+        fresh = dict(self.session.machine.vars(goal))
+        form = form_of({name: fresh[name] for name in sorted(fresh)}, classes=False)
+        form.names.update({n: t for n, t in known.flat.names.items() if n.startswith("<")})
+        self._is(known.flat, form, f"vars({goal})")
+        live = {id(value) for value in present.objects}
+        for number, value in enumerate(form.objects):
+            if id(value) in live:
+                raise Wrong(f"vars({goal}) shares {form.path(number)} with the present")
+        self._is(present, self.session.form(), f"the present after vars({goal})")
+
+    def again(self, number: int) -> None:
+        """Go back to before a cell and run it again: it must give what it gave."""
+        before, source = self.sources[number]
+        self.travel(before)
+        self.run(source)
+        self._is(self.known[number].form, self.session.form(), f"cell {number} again")
+
+    def _note(self, number: Any) -> None:
+        form, flat = self.session.form(), self.session.form(classes=False)
+        weak = [value if self.hold else _weak(value) for value in form.objects]
+        form.objects = flat.objects = []
+        self.known[number] = Known(form, flat, weak)
+        self.position = number
+
+    def _second_capture_is_empty(self, where: str) -> None:
+        captured = self.session.machine.recorder.capture(result=KEEP, everything=True)
+        if captured.delta:
+            raise Wrong(f"{where}: a second capture finds {captured.delta} in {captured.names}")
+
+    def _is(self, wanted: Form, found: Form, where: str) -> None:
+        if wanted != found:
+            raise Wrong(f"{where}: {wanted.difference(found)}")
+
+    def _survived(self, known: Known, survivors: list[Any], goal: Any) -> None:
+        objects = self.session.form().objects
+        for number, survivor in enumerate(survivors):
+            if survivor is not None and objects[number] is not survivor:
+                where = known.form.path(number)
+                raise Wrong(f"past({goal}): {where} was alive and is another object now")
+
+
+def _weak(value: Any) -> Any:
+    try:
+        return weakref.ref(value)
+    except TypeError:
+        return None
+
+
+def clean() -> None:
+    """Collect what earlier sessions left."""
+    gc.collect()
