@@ -151,7 +151,6 @@ class Mirror:
             elif not content.kind.frozen:
                 builder.refill(node, value)
         builder.add(delta.bindings.after.values())
-        builder.add(rebuilt)
         return builder, builder.plans()
 
     def _misfits(

@@ -7,6 +7,7 @@ import atexit
 import builtins
 import io
 import re
+import signal
 import sys
 import traceback
 from contextlib import contextmanager
@@ -38,9 +39,11 @@ def new_shell(folder: Path, **arguments: Any) -> Iterator[InteractiveShell]:
     folder.mkdir(exist_ok=True)
     make: Any = InteractiveShell
     shell = make(config=config, ipython_dir=str(folder), **arguments)
+    interrupt = signal.getsignal(signal.SIGINT)
     try:
         yield shell
     finally:
+        signal.signal(signal.SIGINT, interrupt)  # the debugger puts in its own
         shell.restore_sys_module_state()
         atexit.unregister(shell.atexit_operations)
 

@@ -85,17 +85,19 @@ class ArrayKind(Kind):
         dtype = _dtype.__get__(value)
         root = root_of(value)
         body: list[Any] = []
+        first = address(value)
         if root is not None:
-            header = Header(value, address(value) - _root_address(root))
+            header = Header(value, first - _root_address(root))
         else:
-            header = Header(value, _low(value))
+            low, high = _bounds(value, first)
+            header = Header(value, first - low)
             if dtype.hasobject:
                 if dtype.kind not in "OT":
                     msg = "a structured array that holds objects"
                     raise NotCapturable(msg)
                 body = np.ndarray.tolist(_flat(value))
             else:
-                body = list(self.store.split(memory_of(value)))
+                body = list(self.store.split(_memory(low, high)))
         return [type(value), header, root, len(body), *body, *self.layout.read(value)]
 
     def same(self, old: object, new: object) -> bool:
@@ -132,8 +134,9 @@ class ArrayKind(Kind):
         root = root_of(value)
         if root is not getattr(slots[2], "object", slots[2]):
             return False
-        offset = _low(value) if root is None else address(value) - _root_address(root)
-        live = Header(value, offset)
+        first = address(value)
+        low = _bounds(value, first)[0] if root is None else _root_address(root)
+        live = Header(value, first - low)
         live.writeable = header.writeable
         return live.matches(header)
 
@@ -229,14 +232,13 @@ def address(value: Any) -> int:
 
 def _root_address(root: Any) -> int:
     if isinstance(root, np.ndarray):
-        return _bounds(root)[0]
+        return _bounds(root, address(root))[0]
     return address_of(root)
 
 
-def _bounds(value: Any) -> tuple[int, int]:
-    """Return where the memory of an array begins and ends."""
+def _bounds(value: Any, start: int) -> tuple[int, int]:
+    """Return where the memory of an array, whose first element is at `start`, begins and ends."""
     flags = _flags.__get__(value)
-    start = address(value)
     if flags.c_contiguous or flags.f_contiguous:
         return start, start + _array["nbytes"].__get__(value)
     if 0 in _shape.__get__(value):
@@ -245,17 +247,15 @@ def _bounds(value: Any) -> tuple[int, int]:
     return low, high
 
 
-def _low(value: Any) -> int:
-    """Return how far the first element is from the beginning of its own memory."""
-    return address(value) - _bounds(value)[0]
-
-
 def memory_of(value: Any) -> memoryview:
     """Return the memory of an array as writeable bytes, whatever its type, layout and flags.
 
     The view is only good while the array lives.
     """
-    low, high = _bounds(value)
+    return _memory(*_bounds(value, address(value)))
+
+
+def _memory(low: int, high: int) -> memoryview:
     if low == high:
         return memoryview(bytearray())
     return memoryview((ctypes.c_ubyte * (high - low)).from_address(low)).cast("B")

@@ -1,7 +1,8 @@
 """pandas: the block manager under frames and series, and what pandas itself holds in C.
 
-Frames, series, indexes and extension arrays are plain instances; what they keep their data in is
-not: the block manager and its blocks are made in C.
+Frames, series, indexes and most extension arrays are plain instances. What they keep their data in
+is not: the block manager, its blocks, and arrays such as those of dates and categories are made
+in C.
 """
 
 from __future__ import annotations
@@ -9,12 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pandas._libs import internals
+from pandas._libs import internals  # no stubs
+from pandas._libs.arrays import NDArrayBacked
 from pandas._libs.internals import BlockPlacement
+from pandas._libs.interval import IntervalMixin
+from pandas._libs.sparse import SparseIndex
+from pandas._libs.tslibs.offsets import BaseOffset
+from pandas.api.extensions import ExtensionDtype
+from pandas.arrays import ArrowExtensionArray
 
 from cowtm.chunks import ChunkStore
-from cowtm.kinds.base import ByValue, Commit, ContentOf, Kind, Layout
-from cowtm.native import Node
+from cowtm.kinds.base import ByValue, Commit, ContentOf, InstanceKind, Kind, Layout, name_of
+from cowtm.native import GENERIC, Node
 
 
 class BlockKind(Kind):
@@ -143,26 +150,123 @@ class ManagerKind(Kind):
 
 
 def _length(axis: Any, content_of: ContentOf) -> str:
-    """Find how long an index is, from the array or range in it."""
-    content = content_of(axis) if type(axis) is Node else None
-    if content is None:
-        return "?"
-    for slot in content.flat():
-        if isinstance(slot, range):
-            return str(len(slot))
-        inner = content_of(slot) if type(slot) is Node else None
-        header = inner.flat()[1] if inner is not None and len(inner.flat()) > 1 else None
-        if hasattr(header, "shape"):
-            return str(header.shape[0])
-        if inner is not None and inner.kind is not content.kind:
-            found = _length(slot, content_of)
-            if found != "?":
-                return found
+    """Find how long an index or array is, from the array or range in it."""
+    level = [axis]
+    for _ in range(4):  # index, its array, the array in that, its memory
+        below: list[Any] = []
+        for slot in level:
+            content = content_of(slot) if type(slot) is Node else None
+            below += content.flat() if content is not None else ()
+        for slot in below:
+            if isinstance(slot, range):
+                return str(len(slot))
+            shape = getattr(slot, "shape", None) if isinstance(slot, ByValue) else None
+            if shape:
+                return str(shape[0])
+        level = below
     return "?"
+
+
+class BackedArrayKind(Kind):
+    """An extension array over one numpy array (dates, spans, categories): class, dtype, array."""
+
+    name = "array of pandas"
+
+    def __init__(self, cls: type) -> None:
+        self.cls: type = cls
+        self.layout = Layout(cls)
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read dtype, array, attributes."""
+        dtype, array = value._dtype, value._ndarray  # noqa: SLF001
+        return [type(value), dtype, array, *self.layout.read(value)]
+
+    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
+        """Class, dtype and array are given at birth."""
+        return 3
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make the array around the memory; no constructor looks at it."""
+        made = NDArrayBacked.__new__(parts[0])
+        NDArrayBacked.__setstate__(made, (parts[1], parts[2], {}))
+        return made
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare pointing it at its memory."""
+        _, dtype, array = parts[:3]
+        attributes = self.layout.plan(value, parts[3:])
+
+        def commit() -> object:
+            displaced = value._dtype, value._ndarray  # noqa: SLF001
+            if displaced[0] is not dtype or displaced[1] is not array:
+                NDArrayBacked.__setstate__(value, (dtype, array, {}))
+            return displaced, attributes()
+
+        return commit
+
+    def describe(self, slots: Sequence[Any], content_of: ContentOf) -> str:
+        """Give type and length."""
+        return f"{slots[1]} {_length(slots[2], content_of)}"
+
+
+class Held(ByValue):
+    """An array of arrow's: it never changes, so it is kept itself, its memory not copied."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    @property
+    def shape(self) -> tuple[int]:
+        """The number of elements, as numpy says it."""
+        return (len(self.array),)
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether two are the same one."""
+        return isinstance(other, Held) and self.array is other.array
+
+
+class ArrowKind(InstanceKind):
+    """An extension array over arrow's memory: to write into it is to give it another array."""
+
+    code = GENERIC
+    by_value = True
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read class and attributes."""
+        read = self.layout.read(value)
+        return [type(value), *(Held(part) if _is_arrow(part) else part for part in read)]
+
+    def same(self, old: object, new: object) -> bool:
+        """Compare arrow's arrays."""
+        return isinstance(old, Held) and old.matches(new)
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the attributes."""
+        return super().plan(value, [p.array if isinstance(p, Held) else p for p in parts])
+
+
+def _is_arrow(part: object) -> bool:
+    return name_of(type(part))[0].partition(".")[0] == "pyarrow"
+
+
+class IntervalKind(InstanceKind):
+    """Intervals are plain instances, but for a base made in C that wants to make them itself."""
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make an empty instance; no constructor runs."""
+        return IntervalMixin.__new__(parts[0])
 
 
 def kind_for(cls: type, store: ChunkStore) -> Kind | None:  # noqa: ARG001
     """Give the kind of a type of pandas', or None."""
+    if issubclass(cls, NDArrayBacked):
+        return BackedArrayKind(cls)
+    if issubclass(cls, IntervalMixin):
+        return IntervalKind(cls)
+    if issubclass(cls, ArrowExtensionArray):
+        return ArrowKind(cls)
     if issubclass(cls, internals.Block):
         return BlockKind(cls)
     if cls.__name__ in ("BlockManager", "SingleBlockManager"):
@@ -177,7 +281,4 @@ def is_leaf(cls: type) -> bool:
     """Tell whether objects of a type are immutable: scalars, types of columns, offsets."""
     if cls.__name__ in _VALUES:
         return True
-    from pandas._libs.tslibs.offsets import BaseOffset  # noqa: PLC0415
-    from pandas.api.extensions import ExtensionDtype  # noqa: PLC0415
-
-    return issubclass(cls, BaseOffset | ExtensionDtype | BlockPlacement)
+    return issubclass(cls, BaseOffset | ExtensionDtype | BlockPlacement | SparseIndex)

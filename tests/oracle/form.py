@@ -45,6 +45,8 @@ class Form:
     """Number -> what that object is."""
     objects: list[Any] = field(compare=False, repr=False)
     """Number -> the object itself, alive."""
+    attributes: set[int] = field(compare=False, repr=False)
+    """Numbers of dicts that are the `__dict__` of an instance."""
 
     def difference(self, other: Form) -> str:
         """Say where two forms differ first; empty if they are equal."""
@@ -57,6 +59,13 @@ class Form:
             if mine != theirs:
                 return f"object {number}, {self.path(number)}:\n  {mine!r}\n  {theirs!r}"
         return "" if list(self.names) == list(other.names) else "the order of names"
+
+    def is_constant(self, number: int) -> bool:
+        """Tell whether an object can be shared by all states: a tuple of constants."""
+        record = self.records[number]
+        return record[0] in ("builtins.tuple", "builtins.frozenset") and all(
+            token[0] != "#" or self.is_constant(token[1]) for token in record[1:]
+        )
 
     def path(self, number: int) -> str:
         """Tell how to get to an object."""
@@ -109,7 +118,7 @@ def form_of(
     walk = _Walk(classes=classes, module=module)
     tokens = {name: walk.token(value) for name, value in names.items()}
     walk.run()
-    return Form(tokens, walk.records, walk.objects)
+    return Form(tokens, walk.records, walk.objects, walk.dicts)
 
 
 def session_form(home: Mapping[str, Any], *, classes: bool = True) -> Form:
@@ -126,6 +135,7 @@ class _Walk:
     def __init__(self, *, classes: bool, module: str) -> None:
         self.records: list[tuple[Any, ...]] = []
         self.objects: list[Any] = []
+        self.dicts: set[int] = set()
         self._numbers: dict[int, int] = {}
         self._classes = classes
         self._module = module
@@ -198,7 +208,9 @@ class _Walk:
                     if type(member) is types.GetSetDescriptorType:
                         mapping = member.__get__(value)
         if mapping is not None:
-            found.append(("__dict__", self.token(mapping)))
+            token = self.token(mapping)
+            self.dicts.add(token[1])
+            found.append(("__dict__", token))
         return tuple(found)
 
     def function(self, value: Any) -> tuple[Any, ...]:

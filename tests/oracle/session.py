@@ -104,9 +104,7 @@ class Checked:
     def travel(self, goal: Any) -> None:
         """Go to a state; it must be what it was."""
         known = self.known[goal]
-        there = form_of({"": None}) if self.hold else self.session.form()
         survivors = [ref() if isinstance(ref, weakref.ref) else ref for ref in known.weak]
-        del there
         self.session.machine.past(goal)
         self.position = goal
         self._is(known.form, self.session.form(), f"past({goal})")
@@ -123,7 +121,7 @@ class Checked:
         self._is(known.flat, form, f"vars({goal})")
         live = {id(value) for value in present.objects}
         for number, value in enumerate(form.objects):
-            if id(value) in live:
+            if id(value) in live and not form.is_constant(number):
                 raise Wrong(f"vars({goal}) shares {form.path(number)} with the present")
         self._is(present, self.session.form(), f"the present after vars({goal})")
 
@@ -136,7 +134,11 @@ class Checked:
 
     def _note(self, number: Any) -> None:
         form, flat = self.session.form(), self.session.form(classes=False)
-        weak = [value if self.hold else _weak(value) for value in form.objects]
+        # Holding the `__dict__` of an instance makes an object of it, which it was not.
+        weak = [
+            None if number in form.attributes else value if self.hold else _weak(value)
+            for number, value in enumerate(form.objects)
+        ]
         form.objects = flat.objects = []
         self.known[number] = Known(form, flat, weak)
         self.position = number

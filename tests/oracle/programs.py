@@ -1,0 +1,332 @@
+"""Random programs of cells over aliased, nested and cyclic data, and random ways through them.
+
+A program is a list of steps; a step is ``("run", source)``, ``("travel", k)``, ``("look", k)`` or
+``("again", k)``, where `k` picks one of the states that there are. Statements may fail: a cell that
+fails half-way leaves a state too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from oracle.session import Checked
+
+Step = tuple[str, Any]
+Program = list[Step]
+
+PRELUDE = """
+import collections, copy, functools, random, weakref, types, array
+import numpy as np
+"""
+
+_DATA = ("a", "b", "c", "d")
+_FUNCTIONS = ("f", "g")
+_CLASSES = ("C", "D")
+_ARRAYS = ("m", "v", "w")
+_ANY = _DATA + _FUNCTIONS + _ARRAYS + ("o", "p")
+
+_VALUES = (
+    "{n}",
+    "'{n}'",
+    "None",
+    "float({n})",
+    "[]",
+    "[{any}, {n}]",
+    "[{any}, [{any}], {any}]",
+    "{{'k': {any}, {n}: {any}}}",
+    "{{}}",
+    "({any}, {any})",
+    "({n}, ({any}, [{n}]))",
+    "({n}, {n})",
+    "set([{n}, {n}])",
+    "frozenset([{n}, '{n}'])",
+    "{{({n}, C)}}",
+    "collections.OrderedDict(x={any}, y={any}, z={n})",
+    "collections.defaultdict(list, x={any})",
+    "collections.Counter([{n}, {n}, {n}])",
+    "collections.deque([{any}, {n}, {any}], maxlen=4)",
+    "collections.deque([{any}])",
+    "bytearray(b'abc') * {n}",
+    "array.array('i', [{n}, {n}])",
+    "types.SimpleNamespace(x={any}, y={n})",
+    "C()",
+    "D()",
+    "S()",
+    "P({any}, {n})",
+    "ValueError({any}, {n})",
+    "functools.partial({function}, {any}, k={any})",
+    "{class_}",
+    "{any}.append",
+    "o.method",
+    "{function}",
+    "lambda x={any}: (x, {any})",
+    "copy.copy({any})",
+    "{any}",
+    "iter([{any}, {n}, {any}])",
+    "random.Random({n})",
+    "np.random.default_rng({n})",
+    "np.arange({n} + 3)",
+    "weakref.ref(o)",
+    "o.__dict__",
+    "{any}[0]",
+    "{any}['k']",
+    "f.__closure__",
+    "memoryview(b) if type(b) is bytearray else 0",
+    "E.red",
+    "types.MethodType({function}, {any})",
+    "property({function})",
+    "SubList([{any}, {n}])",
+    "SubDict(k={any})",
+    "Tagged({n})",
+    "Cold({any}, {n})",
+    "{any}.items()",
+)
+
+_STATEMENTS = (
+    "{data} = {value}",
+    "{data} = {value}",
+    "{data} = {value}",
+    "{data}.append({value})",
+    "{data}.append({data})",
+    "{data}[0] = {value}",
+    "{data}['k'] = {value}",
+    "{data}['k{n}'] = {value}",
+    "{data}.add({n})",
+    "{data}.insert(0, {any})",
+    "{data}.reverse()",
+    "{data}.pop()",
+    "{data}.pop('k')",
+    "{data}['k'] = {data}.pop('k')",
+    "{data}.move_to_end('x')",
+    "{data}.clear()",
+    "{data}[:] = [{any}, {value}]",
+    "{data}.x = {value}",
+    "del {data}[0]",
+    "del {data}",
+    "del {any}",
+    "{data}, {data} = {data}, {data}",
+    "o = C(); o.tag = {n}",
+    "o = D(); o.tag = {n}",
+    "o.x = {value}",
+    "o.y = {any}",
+    "o.tag = o.tag",
+    "del o.x",
+    "o.__class__ = {class_}",
+    "o.me = o",
+    "o.__dict__ = {any}",
+    "p = S(); p.a = {value}",
+    "p.b = {any}",
+    "del p.a",
+    "{data} = o",
+    "C.items.append({value})",
+    "C.extra = {value}",
+    "del C.extra",
+    "C.method = {function}",
+    "class C:\n    items = []\n    def method(self): return self.items, {any}\n",
+    "class D(C):\n    size = {value}\n    def __init__(self):\n        self.x = {any}\n",
+    "D.__bases__ = (C,)",
+    "def f(x=None, *, k={any}):\n    global {data}\n    {data} = x\n    return {any}",
+    "def g(x=0):\n    {data}.append(x)\n    return {any}",
+    "def make(n):\n    held = [{any}]\n    def put(x=0):\n        nonlocal n\n        n += 1\n"
+    "        held.append(x)\n        return held, n\n    def get():\n        return held, n\n"
+    "    return put, get\nf, g = make({n})",
+    "f({any})",
+    "g({n})",
+    "f.note = {value}",
+    "f.__defaults__ = ({any},)",
+    "f.__code__ = (lambda x=0: {any}).__code__",
+    "a = [f, g]",
+    "{data}({n})",
+    "{data}[0]({n})",
+    "next({data})",
+    "{data}.rotate(1)",
+    "{data}.update(k={any})",
+    "m = np.arange({n} * 4.0).reshape(2, -1)",
+    "m = np.zeros((3, 4), order='F')",
+    "m = np.array([{any}, {n}, None], dtype=object)",
+    "m = np.array([(1, 2.0), (3, 4.0)], dtype=[('i', 'i4'), ('f', 'f8')])",
+    "v = m[0]",
+    "v = m[::2]",
+    "v = m.T",
+    "w = m.ravel()[::-1]",
+    "w = v[:1]",
+    "w = m.copy()",
+    "w = np.frombuffer({data}, 'u1')",
+    "m[0] = {n}",
+    "v[...] = {n}",
+    "w += 1",
+    "m *= 2",
+    "v.flags.writeable = False",
+    "m.sort()",
+    "m[0] = {any}",
+    "{data} = {array}",
+    "{array} = {array}",
+    "random.random()",
+    "np.random.rand()",
+    "a.append(random.random())",
+    "a = np.random.rand(3)",
+    "{data}.random()",
+    "1 / 0",
+    "import math",
+    "for {data} in [{any}, {n}]: pass",
+    "with memoryview(bytearray(3)) as {data}: pass",
+    "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    {data} = error.with_traceback(None)",
+    "{data}.__cause__ = ValueError({any})",
+    "exec('{data} = [{n}]')",
+    "globals()['{data}'] = {any}",
+    "{data} = [i for i in range({n})]",
+    "{data} = [{any}] * 2",
+    "a = a[:3] if type(a) is list else a",
+    "b = dict(list(b.items())[::-1]) if type(b) is dict else b",
+)
+
+START = PRELUDE + """
+import dataclasses, enum
+class E(enum.Enum):
+    red = 1
+class C:
+    items = []
+    tag = 0
+    def method(self, x=0):
+        self.items.append(x)
+        return self
+class D(C):
+    def __init__(self):
+        self.x = [1]
+class S:
+    __slots__ = ("a", "b", "__weakref__")
+P = collections.namedtuple("P", "first second")
+P.__module__ = "elsewhere"
+class SubList(list): pass
+class SubDict(dict): pass
+class Tagged(int): pass
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cold:
+    first: object
+    second: int
+a = [1, [2]]
+b = {"k": a, "x": 1}
+c = (a, b)
+d = [b, a]
+o = C()
+p = S()
+p.a = a
+def f(x=0): return a
+def g(x=a): return b
+m = np.arange(8.0).reshape(2, 4)
+v = m[1]
+w = v[::-1]
+"""
+
+
+def program(random: Random, cells: int = 12) -> Program:
+    """Make a program: a start, then cells with looks and travels between them."""
+    steps: Program = [("run", START)]
+    for _ in range(cells):
+        lines = [statement(random) for _ in range(random.randrange(1, 5))]
+        steps.append(("run", "\n".join(lines)))
+        turn = random.randrange(10)
+        if turn < 3:
+            steps.append(("travel", random.randrange(64)))
+        elif turn == 3:
+            steps.append(("look", random.randrange(64)))
+        elif turn == 4:
+            steps.append(("again", random.randrange(64)))
+    steps += [("travel", random.randrange(64)), ("look", random.randrange(64))]
+    return [*steps, ("travel", 0), ("travel", 63), ("travel", 1)]
+
+
+def statement(random: Random) -> str:
+    """Make one statement."""
+    return _fill(random.choice(_STATEMENTS), random, 2)
+
+
+def _fill(template: str, random: Random, depth: int) -> str:
+    def pick(names: Sequence[str]) -> str:
+        return random.choice(names)
+
+    class Holes(dict[str, str]):
+        def __missing__(self, hole: str) -> str:
+            if hole == "n":
+                return str(random.randrange(1, 5))
+            if hole == "value":
+                return _fill(pick(_VALUES if depth else _ANY), random, depth - 1)
+            return pick(_POOLS[hole])
+
+    pieces = []
+    for literal, hole, _, _ in _FORMATTER.parse(template):
+        pieces.append(literal)
+        if hole is not None:
+            pieces.append(Holes()[hole])
+    return "".join(pieces)
+
+
+_FORMATTER = __import__("string").Formatter()
+_POOLS = {
+    "data": _DATA,
+    "any": _ANY,
+    "array": _ARRAYS,
+    "function": _FUNCTIONS,
+    "class_": _CLASSES,
+}
+
+
+def check(steps: Program, *, hold: bool) -> None:
+    """Run a program against the oracle.
+
+    Raises:
+        Wrong: a law does not hold.
+
+    """
+    checked = Checked(hold=hold)
+    try:
+        for what, argument in steps:
+            if what == "run":
+                checked.run(argument)
+                continue
+            states = list(checked.known)
+            if what == "again":
+                cells = [number for number in states if number]
+                if cells:
+                    checked.again(cells[argument % len(cells)])
+            else:
+                getattr(checked, what)(states[argument % len(states)])
+    finally:
+        checked.close()
+
+
+def smallest(steps: Program, *, hold: bool) -> Program:
+    """Leave out steps, and lines of cells, that a failing program does not need to fail."""
+    kind = failure(steps, hold=hold)
+    if kind is None:
+        return steps
+    while True:
+        for shorter in _shorter(steps):
+            if failure(shorter, hold=hold) == kind:
+                steps = shorter
+                break
+        else:
+            return steps
+
+
+def failure(steps: Program, *, hold: bool) -> str | None:
+    """Return the kind of error that a program ends with, None if it holds."""
+    try:
+        check(steps, hold=hold)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is a failure
+        return f"{type(error).__name__} {re.sub(r'[^a-z :]', '', str(error))[:60]}"
+    return None
+
+
+def _shorter(steps: Program) -> list[Program]:
+    found = [steps[:i] + steps[i + n :] for n in (8, 4, 2, 1) for i in range(len(steps))]
+    for index, (what, source) in enumerate(steps):
+        lines = source.splitlines() if what == "run" else []
+        if len(lines) > 1:
+            for line in range(len(lines)):
+                rest = "\n".join(lines[:line] + lines[line + 1 :])
+                found.append([*steps[:index], ("run", rest), *steps[index + 1 :]])
+    return found
