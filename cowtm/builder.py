@@ -1,13 +1,13 @@
 """Makes objects from contents: whole graphs, cycles and sharing included.
 
 First every object is *made*: mutable ones empty, frozen ones (tuples, bound methods) whole, once
-what they are made of exists. Then the mutable ones are *planned*: everything that can fail (hashing
-keys, missing classes) happens there. Last come the *commits*, which only write.
+what they are made of exists. New ones are filled at once: nobody has seen them. Live ones are only
+*planned*, which is where things may fail; their *commits*, which write, come last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cowtm.errors import CannotRestore
@@ -25,13 +25,17 @@ class Builder:
         content_of: gives the content of a node in that state.
         existing: gives the object to use for a node as it is, or GONE to make a new one.
 
+    Attributes:
+        made: node -> the object made anew for it.
+
     """
 
     def __init__(self, content_of: ContentOf, existing: Existing) -> None:
         self._content_of = content_of
         self._existing = existing
         self._objects: dict[Node, Any] = {}
-        self._unfilled: list[tuple[Kind, Any, Content]] = []
+        self._empty: list[tuple[Kind, Any, Sequence[Any]]] = []
+        self._live: list[tuple[Kind, Any, Sequence[Any]]] = []
         self.made: dict[Node, Any] = {}
 
     def value(self, slot: Any) -> Any:
@@ -40,63 +44,84 @@ class Builder:
 
     def add(self, roots: Iterable[Any]) -> None:
         """Make the objects for some slots and for all that they lead to."""
+        objects, existing_of = self._objects, self._existing
         stack = [slot for slot in roots if type(slot) is Node]
         waiting: set[Node] = set()
         while stack:
             node = stack[-1]
-            if node in self._objects:
+            if node in objects:
                 stack.pop()
                 continue
-            existing = self._existing(node)
+            existing = existing_of(node)
             if existing is not GONE:
-                self._objects[node] = existing
+                objects[node] = existing
                 stack.pop()
                 continue
             content = self._content(node)
-            kind, slots = content.kind, content.flat()
-            count = kind.needs(slots)  # type: ignore[attr-defined]
-            missing = [s for s in slots[:count] if type(s) is Node and s not in self._objects]
-            if missing:
-                if node in waiting:
-                    msg = f"{kind.name} is part of itself in a way that can't be made again"  # type: ignore[attr-defined]
-                    raise CannotRestore(msg)
-                waiting.add(node)
-                stack.extend(reversed(missing))
-                continue
+            kind: Any = content.kind
+            slots = content.flat()
+            count = kind.needs(slots)
+            if count:
+                missing = [s for s in slots[:count] if type(s) is Node and s not in objects]
+                if missing:
+                    if node in waiting:
+                        msg = f"{kind.name} is part of itself in a way that can't be made again"
+                        raise CannotRestore(msg)
+                    waiting.add(node)
+                    stack.extend(reversed(missing))
+                    continue
             stack.pop()
-            made = kind.create([self.value(s) for s in slots[:count]], slots)  # type: ignore[attr-defined]
-            self._objects[node] = self.made[node] = made
+            made = kind.create([self.value(s) for s in slots[:count]], slots)
+            objects[node] = self.made[node] = made
             if not kind.frozen:
-                self._unfilled.append((kind, made, content))  # type: ignore[arg-type]
-            stack.extend(reversed([s for s in slots[count:] if type(s) is Node]))
+                self._empty.append((kind, made, slots))
+            stack.extend([s for s in reversed(slots[count:]) if type(s) is Node])
 
     def refill(self, node: Node, value: Any) -> None:
         """Have a live object written anew with the content of its node."""
         content = self._content(node)
-        self.add(content.flat())
+        slots = content.flat()
         self._objects[node] = value
-        self._unfilled.append((content.kind, value, content))  # type: ignore[arg-type]
-
-    def plans(self) -> list[Commit]:
-        """Plan all that is to be filled; containers that hash what they hold come last.
-
-        Dicts and sets are filled innermost first, so that keys are whole when they are hashed.
-        """
-        late = [entry for entry in self._unfilled if entry[0].hashes]
-        early = [entry for entry in self._unfilled if not entry[0].hashes]
-        self._unfilled.clear()
-        return [self._plan(*entry) for entry in [*early, *late[::-1]]]
+        self.add(slots)
+        self._live.append((content.kind, value, slots))  # type: ignore[arg-type]
 
     def fill(self) -> None:
-        """Fill everything that was made; for graphs that nobody has seen yet."""
-        late = [entry for entry in self._unfilled if entry[0].hashes]
-        early = [entry for entry in self._unfilled if not entry[0].hashes]
-        self._unfilled.clear()
-        for entry in [*early, *late[::-1]]:
-            self._plan(*entry)()
+        """Fill everything that was made.
 
-    def _plan(self, kind: Kind, value: Any, content: Content) -> Commit:
-        return kind.plan(value, [self.value(slot) for slot in content.flat()])
+        Containers that hash what they hold come last, the innermost first, so that keys are whole
+        when they are hashed.
+        """
+        late = []
+        for entry in self._empty:
+            if entry[0].hashes:
+                late.append(entry)
+            else:
+                self._fill(*entry)
+        for entry in reversed(late):
+            self._fill(*entry)
+        self._empty.clear()
+
+    def plans(self) -> list[Commit]:
+        """Fill what was made, plan what is live; the commits are to be called in order."""
+        self.fill()
+        late = [entry for entry in self._live if entry[0].hashes]
+        commits = [self._plan(*entry) for entry in self._live if not entry[0].hashes]
+        commits += [self._plan_hashing(*entry) for entry in reversed(late)]
+        self._live.clear()
+        return commits
+
+    def _fill(self, kind: Kind, value: Any, slots: Sequence[Any]) -> None:
+        objects = self._objects
+        kind.fill(value, [objects[slot] if type(slot) is Node else slot for slot in slots])
+
+    def _plan(self, kind: Kind, value: Any, slots: Sequence[Any]) -> Commit:
+        return kind.plan(value, [self.value(slot) for slot in slots])
+
+    def _plan_hashing(self, kind: Kind, value: Any, slots: Sequence[Any]) -> Commit:
+        """Plan a container that hashes; one whose keys may be changed by other commits, later."""
+        if any(type(slot) is Node for slot in slots):
+            return lambda: self._plan(kind, value, slots)()
+        return self._plan(kind, value, slots)
 
     def _content(self, node: Node) -> Content:
         content = self._content_of(node)

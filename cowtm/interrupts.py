@@ -1,7 +1,12 @@
-"""An interrupt that comes while a state is recorded or restored waits until that is whole."""
+"""What must not come between while a state is recorded or restored.
+
+An interrupt waits until the state is whole; the garbage collector, which would look again and again
+at the many objects just made, waits too.
+"""
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -31,3 +36,15 @@ def deferred_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
         if caught:
             previous(*caught[0])
+
+
+@contextmanager
+def paused_collection() -> Iterator[None]:
+    """Keep the garbage collector from running until the block ends."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -28,7 +28,7 @@ from cowtm.display import (
     time_text,
 )
 from cowtm.errors import BadInput, NameNotFound
-from cowtm.interrupts import deferred_interrupts
+from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.mirror import is_variable
 from cowtm.native import UNSET, Content, Node
 from cowtm.recorder import KEEP, Captured, Recorder, names_in
@@ -134,7 +134,7 @@ class TimeMachine:
             a cell.
 
         """
-        with deferred_interrupts():
+        with deferred_interrupts(), paused_collection():
             started = time.perf_counter()
             captured = self._recorder.capture(
                 result=UNSET if result is None else result,

@@ -17,7 +17,7 @@ from cowtm.builder import Builder
 from cowtm.chunks import ChunkStore
 from cowtm.delta import Delta, Difference
 from cowtm.errors import CannotRestore
-from cowtm.interrupts import deferred_interrupts
+from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.kinds import Kinds
 from cowtm.kinds.base import Commit
 from cowtm.native import GONE, REFERENCE, UNSET, Content, Node, ObjectTable
@@ -79,8 +79,9 @@ class Mirror:
             return GONE
 
         builder = Builder(content_of, existing)
-        builder.add(slots.values())
-        builder.fill()
+        with paused_collection():
+            builder.add(slots.values())
+            builder.fill()
         return {key: builder.value(slot) for key, slot in slots.items()}
 
     # -- travel --------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ class Mirror:
             CannotRestore: something can't be brought back; everything is as it was.
 
         """
-        with deferred_interrupts():
+        with deferred_interrupts(), paused_collection():
             try:
                 builder, plans = self._prepare(delta)
             except CannotRestore:
@@ -212,7 +213,8 @@ class Mirror:
         for node in cast("list[Node]", touched):
             if node.object is not GONE and node.content is not None and not node.content.kind.frozen:
                 builder.refill(node, node.object)
-        builder.fill()
+        for commit in builder.plans():
+            commit()
         for name in delta.bindings:
             if not is_variable(name) or untouched(name):
                 continue
@@ -273,14 +275,16 @@ class Mirror:
 def _reachable(roots: list[Any], home: dict[str, Any], limit: int) -> dict[int, Any] | None:
     """Return the objects that some lead to, by address; None if there are more than `limit`.
 
-    Classes, modules and the namespace are not gone into.
+    Classes, modules and the namespace are not gone into. What Python's collector does not track
+    (a dict of numbers) holds nothing of interest, but as a root it counts.
     """
     members: dict[int, Any] = {}
+    wanted = {id(root) for root in roots}
     while roots:
         value = roots.pop()
-        if id(value) in members or not gc.is_tracked(value):
+        if id(value) in members or not (gc.is_tracked(value) or id(value) in wanted):
             continue
-        if value is home or isinstance(value, type | ModuleType):
+        if value is home or issubclass(type(value), type | ModuleType):
             continue
         members[id(value)] = value
         if len(members) > limit:

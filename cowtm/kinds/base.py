@@ -107,6 +107,10 @@ class Kind:
         """Prepare writing all parts into `value`; whatever may fail should fail here."""
         raise NotImplementedError
 
+    def fill(self, value: Any, parts: Sequence[Any]) -> None:
+        """Write all parts into a new object, made by `create`, that nobody has seen."""
+        self.plan(value, parts)()
+
     def describe(self, slots: Sequence[Any], content_of: ContentOf) -> str:  # noqa: ARG002
         """Say in a few words what an object with these slots is."""
         return self.cls.__name__ if self.cls is not None else self.name

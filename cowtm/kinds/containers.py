@@ -32,6 +32,10 @@ class ListKind(_Sized):
         """Make an empty list."""
         return []
 
+    def fill(self, value: Any, parts: Sequence[Any]) -> None:
+        """Append the elements."""
+        value.extend(parts)
+
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare replacing the elements."""
         new = list(parts)
@@ -58,6 +62,10 @@ class DictKind(Kind):
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make an empty dict."""
         return {}
+
+    def fill(self, value: Any, parts: Sequence[Any]) -> None:
+        """Add the items."""
+        value.update(pairs_to_dict(parts))
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare replacing the items."""

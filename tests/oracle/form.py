@@ -57,7 +57,7 @@ class Form:
             itertools.zip_longest(self.records, other.records)
         ):
             if mine != theirs:
-                return f"object {number}, {self.path(number)}:\n  {mine!r}\n  {theirs!r}"
+                return f"{self.path(number)}: {_first(mine, theirs)}"
         return "" if list(self.names) == list(other.names) else "the order of names"
 
     def is_constant(self, number: int) -> bool:
@@ -74,9 +74,23 @@ class Form:
                 return name
         for holder, record in enumerate(self.records[:number]):
             for place, token in enumerate(record):
-                if token == ("#", number):
+                if token == ("#", number) or _holds(token, number):
                     return f"{self.path(holder)}[{place}]"
         return "?"
+
+
+def _holds(token: Any, number: int) -> bool:
+    return type(token) is tuple and any(
+        part == ("#", number) or _holds(part, number) for part in token
+    )
+
+
+def _first(mine: Any, theirs: Any) -> str:
+    if type(mine) is tuple and type(theirs) is tuple and len(mine) == len(theirs):
+        for place, (left, right) in enumerate(zip(mine, theirs, strict=True)):
+            if left != right:
+                return f"{place}: {_first(left, right)}"
+    return f"{mine!r:.200} is not {theirs!r:.200}"
 
 
 LEAVES = (
@@ -104,7 +118,7 @@ LEAVES = (
 
 
 def form_of(
-    names: Mapping[str, Any], *, classes: bool = True, module: str = "__main__"
+    names: Mapping[str, Any], *, classes: bool = True, module: str
 ) -> Form:
     """Describe what some names lead to.
 
@@ -121,10 +135,10 @@ def form_of(
     return Form(tokens, walk.records, walk.objects, walk.dicts)
 
 
-def session_form(home: Mapping[str, Any], *, classes: bool = True) -> Form:
+def session_form(home: Mapping[str, Any], *, classes: bool = True, module: str) -> Form:
     """Describe the variables of a namespace, and the global random generators."""
     names = {name: home[name] for name in sorted(home) if not name.startswith("__")}
-    form = form_of(names, classes=classes)
+    form = form_of(names, classes=classes, module=module)
     form.names["<random>"] = hash(random.getstate())
     state: Any = np.random.get_state()
     form.names["<numpy.random>"] = hash((state[1].tobytes(), *state[2:]))

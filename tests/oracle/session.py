@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from oracle.form import Form, form_of, session_form
@@ -12,6 +14,10 @@ from oracle.form import Form, form_of, session_form
 from cowtm.machine import TimeMachine
 from cowtm.native import CellRunner
 from cowtm.recorder import KEEP
+
+
+NAME = "__cells__"
+"""What the namespace is called."""
 
 
 class Wrong(AssertionError):
@@ -22,7 +28,10 @@ class Session:
     """A namespace, its time machine, and a way to run cells as IPython does."""
 
     def __init__(self) -> None:
-        self.home: dict[str, Any] = {"__name__": "__main__"}
+        # A real module: dataclasses and pickles look the namespace up by its name.
+        self.module = ModuleType(NAME)
+        sys.modules[NAME] = self.module
+        self.home: dict[str, Any] = self.module.__dict__
         self.number = 0
         self.said: list[str] = []
         self.machine = TimeMachine(
@@ -47,11 +56,12 @@ class Session:
 
     def form(self, *, classes: bool = True) -> Form:
         """Describe the present."""
-        return session_form(self.home, classes=classes)
+        return session_form(self.home, classes=classes, module=NAME)
 
     def close(self) -> None:
         """Let go of everything."""
         self.machine.close()
+        sys.modules.pop(NAME, None)
         self.home.clear()
 
 
@@ -116,7 +126,7 @@ class Checked:
         known = self.known[goal]
         present = self.session.form()
         fresh = dict(self.session.machine.vars(goal))
-        form = form_of({name: fresh[name] for name in sorted(fresh)}, classes=False)
+        form = form_of({name: fresh[name] for name in sorted(fresh)}, classes=False, module=NAME)
         form.names.update({n: t for n, t in known.flat.names.items() if n.startswith("<")})
         self._is(known.flat, form, f"vars({goal})")
         live = {id(value) for value in present.objects}
