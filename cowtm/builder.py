@@ -45,9 +45,14 @@ class Builder:
     def add(self, roots: Iterable[Any]) -> None:
         """Make the objects for some slots and for all that they lead to."""
         objects, existing_of = self._objects, self._existing
-        stack = [slot for slot in roots if type(slot) is Node]
+        # What must exist before something else goes on the stack; the rest comes when that is
+        # empty, so what is met again while it waits for its parts does need itself.
+        later = [slot for slot in roots if type(slot) is Node]
+        stack: list[Node] = []
         waiting: set[Node] = set()
-        while stack:
+        while stack or later:
+            if not stack:
+                stack.append(later.pop())
             node = stack[-1]
             if node in objects:
                 stack.pop()
@@ -75,7 +80,7 @@ class Builder:
             objects[node] = self.made[node] = made
             if not kind.frozen:
                 self._empty.append((kind, made, slots))
-            stack.extend([s for s in reversed(slots[count:]) if type(s) is Node])
+            later.extend([s for s in reversed(slots[count:]) if type(s) is Node])
 
     def refill(self, node: Node, value: Any) -> None:
         """Have a live object written anew with the content of its node."""

@@ -15,14 +15,43 @@ WIDTH = 40
 ROWS = 60
 """Rows of a table that are shown; the first and last ones of more."""
 
+CELL = 72
+"""Characters of one cell of a table that are shown."""
+
+_HTML = "color:inherit;background:transparent;overflow-x:auto"
+_HTML_CELL = "vertical-align:top;padding:2px 12px 2px 0;max-width:40em;overflow-wrap:anywhere"
+
 _KIB = 1024
 _PLAIN = (int, float, complex, bool, str, bytes, type(None), range)
 
 ContentOf = Callable[[Node], Content | None]
 
 
+class Report:
+    """Shows itself as the table that `_table` gives, in text and in HTML."""
+
+    def _table(self) -> Table:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """Give the table as text."""
+        return repr(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table()._repr_html_()
+
+
 class Table:
-    """Rows under headings, with a title and lines below; shows itself in text and in HTML."""
+    """Rows under headings, with a title and lines below; shows itself in text and in HTML.
+
+    Args:
+        title: the line above.
+        headings: names of the columns.
+        rows: what is in them; texts are taken as they are, others by `str`.
+        notes: lines below.
+        right: headings of columns whose cells end at the same place: numbers.
+
+    """
 
     def __init__(
         self,
@@ -30,18 +59,23 @@ class Table:
         headings: Sequence[str],
         rows: Sequence[Sequence[object]],
         notes: Sequence[str] = (),
+        right: Sequence[str] = (),
     ) -> None:
         self.title = title
         self.headings = tuple(headings)
         self.rows = [tuple(str(cell) for cell in row) for row in rows]
         self.notes = tuple(notes)
+        self._right = [heading in right for heading in self.headings]
 
     def _shown(self) -> list[tuple[str, ...]]:
+        """Give the rows that are shown, each cell in one line of bounded length."""
         if len(self.rows) <= ROWS:
-            return self.rows
-        half = ROWS // 2
-        gap = (f"... {len(self.rows) - 2 * half} more",) + ("",) * (len(self.headings) - 1)
-        return [*self.rows[:half], gap, *self.rows[-half:]]
+            rows = self.rows
+        else:
+            half = ROWS // 2
+            gap = (f"... {len(self.rows) - 2 * half} more",) + ("",) * (len(self.headings) - 1)
+            rows = [*self.rows[:half], gap, *self.rows[-half:]]
+        return [tuple(shorten(cell, CELL) for cell in row) for row in rows]
 
     def __repr__(self) -> str:
         """Give the table as text."""
@@ -50,26 +84,37 @@ class Table:
         if rows:
             table = [self.headings, *rows]
             widths = [max(len(row[i]) for row in table) for i in range(len(self.headings))]
-            lines += [
-                "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-                for row in table
-            ]
+            lines += [self._line(row, widths) for row in table]
         return "\n".join([*lines, *self.notes])
 
+    def _line(self, row: Sequence[str], widths: Sequence[int]) -> str:
+        cells = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, self._right, strict=True)
+        ]
+        return "  ".join(cells).rstrip()
+
     def _repr_html_(self) -> str:
-        """Give the table as HTML, in the colours of the notebook."""
-        parts = [f"<div><b>{escape(self.title)}</b></div>"] if self.title else []
+        """Give the table as HTML, in the colours of the notebook, whatever they are."""
+        parts = [f'<div style="font-weight:bold">{escape(self.title)}</div>'] if self.title else []
         rows = self._shown()
         if rows:
-            style = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
-            head = "".join(f'<th style="{style}">{escape(name)}</th>' for name in self.headings)
-            body = "".join(
-                "<tr>" + "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in row) + "</tr>"
-                for row in rows
+            head = self._html_row("th", self.headings)
+            body = "".join(self._html_row("td", row) for row in rows)
+            parts.append(
+                '<table style="border-collapse:collapse;margin:4px 0">'
+                f"<thead>{head}</thead><tbody>{body}</tbody></table>"
             )
-            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-        parts += [f"<div>{escape(note)}</div>" for note in self.notes]
-        return "\n".join(parts)
+        parts += [f'<div style="opacity:0.8">{escape(note)}</div>' for note in self.notes]
+        return f'<div style="{_HTML}">' + "\n".join(parts) + "</div>"
+
+    def _html_row(self, tag: str, row: Sequence[str]) -> str:
+        cells = (
+            f'<{tag} style="{_HTML_CELL};text-align:{"right" if right else "left"}">'
+            f"{escape(cell)}</{tag}>"
+            for cell, right in zip(row, self._right, strict=True)
+        )
+        return f"<tr>{''.join(cells)}</tr>"
 
 
 def size_text(count: float) -> str:
@@ -126,7 +171,7 @@ def describe(slot: Any, content_of: ContentOf) -> str:
     return cast("Any", content.kind).describe(content.flat(), content_of)  # type: ignore[no-any-return]
 
 
-class Variables(dict[str, Any]):
+class Variables(Report, dict[str, Any]):
     """Variables of a state: a dict that shows itself as a table."""
 
     def __init__(self, title: str, mapping: Mapping[str, Any]) -> None:
@@ -136,13 +181,6 @@ class Variables(dict[str, Any]):
     def _table(self) -> Table:
         rows = [(name, type(value).__name__, _summary(value)) for name, value in self.items()]
         return Table(self._title, ("name", "type", "value"), rows)
-
-    def __repr__(self) -> str:
-        """Give the table as text."""
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()  # noqa: SLF001
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as a plain dict."""

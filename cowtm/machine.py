@@ -1,51 +1,30 @@
 """The time machine: what users call.
 
-Records a state after every cell, travels between states, tells what changed where. How it hears of
-cells is not its business: `cowtm.ipython` calls `begin_cell` and `end_cell`.
+Travels between states, tells what changed where. `cowtm.scribe` writes the states, `cowtm.lookup`
+looks at them, and `cowtm.ipython` says when a cell begins and ends.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from keyword import iskeyword
+from typing import Any
 
 from cowtm import native
 from cowtm.archive import account
-from cowtm.changes import Changes, History
 from cowtm.delta import Delta
-from cowtm.display import (
-    Table,
-    Variables,
-    clock_text,
-    describe,
-    names_text,
-    shorten,
-    size_text,
-    time_text,
-)
-from cowtm.errors import BadInput, NameNotFound
-from cowtm.interrupts import deferred_interrupts, paused_collection
-from cowtm.mirror import is_variable
-from cowtm.native import UNSET, Content, Node
-from cowtm.recorder import KEEP, Captured, Recorder, names_in
-from cowtm.timeline import RESULT, Number, State, Timeline, as_numbers, order
+from cowtm.display import Report, Table, Variables, clock_text, names_text, shorten
+from cowtm.errors import BadInput
+from cowtm.lookup import Lookup
+from cowtm.recorder import Recorder, names_in
+from cowtm.reports import MemoryReport, States
+from cowtm.scribe import Cell, Scribe
+from cowtm.timeline import Number, State, as_number, as_numbers
+
+_HISTORY = ("cell", "time", "what it was", "what changed", "source")
 
 
-@dataclass(slots=True)
-class _Cell:
-    """The cell that is running."""
-
-    source: str
-    cell_id: str | None
-    started: float
-    clock: float
-
-
-class TimeMachine:
+class TimeMachine(Report):
     """A time machine for the variables of one session.
 
     After every cell, what the cell changed is recorded. Then
@@ -73,106 +52,12 @@ class TimeMachine:
     ) -> None:
         self._home = home
         self._recorder = Recorder(home, lambda name, value: value is self or hidden(name, value))
-        self._timeline = Timeline()
-        self._current_cell = current_cell
+        self._scribe = Scribe(self._recorder, current_cell, say)
+        self._timeline = self._scribe.timeline
+        self._lookup = Lookup(self._recorder.mirror, self._timeline)
+        self._lock = self._scribe.lock
         self._say = say
-        self._lock = threading.RLock()
-        self._steps: list[Number] = []
-        self._cells: list[_Cell] = []
-        self._saving = True
         self._unhook: Callable[[], None] | None = None
-
-    # -- cells come and go (called by the hooks) -----------------------------------------------
-
-    def begin(self, number: int) -> None:
-        """Record what is there already as the first state."""
-        with self._lock:
-            self._record(number, None, None, 0.0)
-
-    def begin_cell(self, source: str, cell_id: str | None = None) -> None:
-        """Take note that a cell starts."""
-        with self._lock:
-            self._cells.append(_Cell(source, cell_id, time.time(), time.perf_counter()))
-
-    def end_cell(
-        self, number: int | None, result: object = None, error: BaseException | None = None
-    ) -> None:
-        """Record the state after a cell.
-
-        Args:
-            number: the cell's number; None for one that is not in the history: what it changed
-                goes with the next cell.
-            result: the cell's result, None if it has none.
-            error: what ended the cell, if it failed.
-
-        """
-        with self._lock:
-            cell = self._cells.pop() if self._cells else None
-            if number is None or self._cells:
-                return
-            if not self._saving:
-                self._timeline.note_missing(number, "recording was off when it ran")
-                self._recorder.view.reset()
-                return
-            duration = time.perf_counter() - cell.clock if cell is not None else 0.0
-            self._record(number, cell, error, duration, result=result)
-
-    def _record(
-        self,
-        number: Number,
-        cell: _Cell | None,
-        error: BaseException | None,
-        duration: float,
-        *,
-        result: object = None,
-        everything: bool = False,
-    ) -> State | None:
-        """Capture what changed and add it as a state.
-
-        Returns:
-            The state; None if nothing had changed and the number tells that it is only a part of
-            a cell.
-
-        """
-        with deferred_interrupts(), paused_collection():
-            started = time.perf_counter()
-            captured = self._recorder.capture(
-                result=UNSET if result is None else result,
-                everything=everything,
-                seconds=duration,
-            )
-            if isinstance(number, str) and not captured.delta:
-                return None
-            state = State(
-                number=number,
-                parent=self._timeline.position,
-                delta=captured.delta,
-                source=cell.source if cell is not None else "",
-                cell_id=cell.cell_id if cell is not None else None,
-                started=cell.started if cell is not None else time.time(),
-                duration=duration,
-                cost=time.perf_counter() - started,
-                error=type(error).__name__ if error is not None else None,
-                names=captured.names,
-                late=captured.late,
-                by_reference=MappingProxyType(captured.by_reference),
-                stored=captured.stored,
-            )
-            if number in self._timeline:
-                self._timeline.remove([number], f"cell {number} ran again")
-            self._timeline.add(state)
-            if captured.names or not self._steps:
-                self._steps.append(number)
-        self._announce(captured)
-        return state
-
-    def _announce(self, captured: Captured) -> None:
-        for name, what in captured.new_references.items():
-            where = name if is_variable(name) else "the result"
-            self._say(
-                f"cowtm: {where}: {what} can't be recorded; it stays by reference, "
-                "the rest is recorded."
-            )
 
     # -- travel --------------------------------------------------------------------------------
 
@@ -208,53 +93,40 @@ class TimeMachine:
 
         """
         with self._lock:
-            goal = self._timeline[_number(cell)].number
+            goal = self._timeline[as_number(cell)].number
             if names is not None:
                 return self._past_names(goal, names)
             return self._travel(goal)
 
     def _past_names(self, goal: Number, names: Iterable[str]) -> None:
+        if not isinstance(names, Iterable):
+            raise BadInput(f"names takes a list of variable names, such as ['x']; got {names!r}")
         wanted = [names] if isinstance(names, str) else list(names)
-        self._home.update(self._build(goal, wanted))
+        self._home.update(self._lookup.build(goal, wanted))
         self._say(f"from after cell {goal}: {names_text(wanted)}")
 
     def _travel(self, goal: Number, *, push: bool = True) -> Any:
-        start = self._arrive()
-        delta = self._timeline.path(start, goal)
+        delta = self._lookup.path(self._scribe.arrive(), goal)
+        self._recorder.spare_unsaved(delta)
         self._recorder.mirror.restore(delta, self._recorder.is_unsaved)
+        self._recorder.travelled(delta)
         self._timeline.position = goal
         if push and delta:
-            self._steps.append(goal)
+            self._scribe.steps.append(goal)
         self._say(self._travel_text(goal, delta))
-        slot = self._recorder.mirror.bindings.get(RESULT)
-        return slot.object if type(slot) is Node else slot
-
-    def _arrive(self) -> Number:
-        """Record what changed since the last state; return where the present is now."""
-        cell = self._cells[0] if self._cells else None
-        duration = time.perf_counter() - cell.clock if cell is not None else 0.0
-        number = self._timeline.free_number(self._current_cell())
-        state = self._record(number, cell, None, duration, result=KEEP, everything=True)
-        if state is not None:
-            self._say(f"cowtm: what had changed before is kept as state {number}.")
-        return cast("Number", self._timeline.position)
+        return self._lookup.live_result()
 
     def _travel_text(self, goal: Number, delta: Delta) -> str:
         names = delta.bindings
-        born = names_in({k: v for k, v in names.after.items() if k not in names.before})
-        gone = names_in({k: v for k, v in names.before.items() if k not in names.after})
-        changed = sorted(self._names_reaching(delta) - set(born) - set(gone))
+        born = names_in(name for name in names.after if name not in names.before)
+        gone = names_in(name for name in names.before if name not in names.after)
+        changed = sorted(self._lookup.names_reaching(delta) - {*born, *gone})
         said = [
             f"{names_text(listed)} {what}"
             for listed, what in ((changed, "changed"), (born, "came back"), (gone, "gone"))
             if listed
         ]
         return f"back after cell {goal}: " + ("; ".join(said) or "nothing was different")
-
-    def _names_reaching(self, delta: Delta) -> set[str]:
-        mirror = self._recorder.mirror
-        found = Changes(delta, mirror.bindings, mirror.content).names
-        return {name for name in found if is_variable(name)}
 
     def undo(self) -> Any:
         """Go back one step: undo the last cell or travel that changed something.
@@ -280,25 +152,16 @@ class TimeMachine:
 
         """
         with self._lock:
-            self._arrive()
-            steps = [number for number in self._steps if number in self._timeline]
-            current = self._timeline.position
-            while steps and (steps[-1] == current or self._same(steps[-1], current)):
+            at = self._scribe.arrive()
+            steps = [number for number in self._scribe.steps if number in self._timeline]
+            while steps and (steps[-1] == at or self._lookup.same(steps[-1], at)):
                 steps.pop()
             if not steps:
                 msg = "there is nothing to undo: no earlier state is recorded"
                 raise BadInput(msg)
-            goal = steps[-1]
-            result = self._travel(goal, push=False)
-            self._steps = steps
+            result = self._travel(steps[-1], push=False)
+            self._scribe.steps = steps
             return result
-
-    def _same(self, one: Number, other: Number | None) -> bool:
-        """Tell whether two states differ in no variable."""
-        delta = self._timeline.path(one, cast("Number", other))
-        return not self._names_reaching(delta) and not names_in(
-            {**delta.bindings.before, **delta.bindings.after}
-        )
 
     # -- looking -------------------------------------------------------------------------------
 
@@ -328,8 +191,8 @@ class TimeMachine:
 
         """
         with self._lock:
-            goal = self._timeline[_number(cell)].number
-            built = self._build(goal, names or None)
+            goal = self._timeline[as_number(cell)].number
+            built = self._lookup.build(goal, names or None)
             if len(names) == 1:
                 return built[names[0]]
             return Variables(f"variables after cell {goal}", built)
@@ -351,30 +214,8 @@ class TimeMachine:
 
         """
         with self._lock:
-            goal = self._timeline[_number(cell)].number
-            delta = self._delta_to(goal)
-            slot = self._bindings_of(delta).get(RESULT)
-            return self._recorder.mirror.build({RESULT: slot}, delta)[RESULT]
-
-    def _build(self, goal: Number, names: Iterable[str] | None) -> dict[str, Any]:
-        delta = self._delta_to(goal)
-        bindings = self._bindings_of(delta)
-        wanted = names_in(bindings) if names is None else list(names)
-        for name in wanted:
-            if not isinstance(name, str) or name not in bindings:
-                msg = f"there is no variable {name!r} after cell {goal}"
-                near = names_text(names_in(bindings), 12)
-                raise NameNotFound(f"{msg}; there are {near}" if near else msg)
-        slots = {name: bindings[name] for name in wanted}
-        return self._recorder.mirror.build(slots, delta)
-
-    def _delta_to(self, goal: Number) -> Delta:
-        return self._timeline.path(cast("Number", self._timeline.position), goal)
-
-    def _bindings_of(self, delta: Delta) -> dict[str, Any]:
-        bindings = dict(self._recorder.mirror.bindings)
-        delta.bindings.apply(bindings)
-        return bindings
+            goal = self._timeline[as_number(cell)].number
+            return self._lookup.result(goal)
 
     def diff(self, a: Number, b: Number | None = None) -> Table:
         """Tell what differs between two states.
@@ -404,42 +245,9 @@ class TimeMachine:
 
         """
         with self._lock:
-            start = self._timeline[_number(a)].number
-            goal = self._timeline.position if b is None else self._timeline[_number(b)].number
-            return self._diff(start, cast("Number", goal))
-
-    def _diff(self, start: Number, goal: Number) -> Table:
-        to_start, to_goal = self._delta_to(start), self._delta_to(goal)
-        delta = to_start.inverse().then(to_goal)
-        before_of, after_of = self._contents_of(to_start), self._contents_of(to_goal)
-        before, after = self._bindings_of(to_start), self._bindings_of(to_goal)
-        changes = Changes(delta, after, after_of)
-        rows = []
-        for name in sorted({*before, *after}):
-            if not is_variable(name):
-                continue
-            old, new = before.get(name, UNSET), after.get(name, UNSET)
-            if old is UNSET:
-                rows.append((name, "added", describe(new, after_of)))
-            elif new is UNSET:
-                rows.append((name, "removed", describe(old, before_of)))
-            elif old is not new:
-                said = f"{describe(old, before_of)} to {describe(new, after_of)}"
-                rows.append((name, "rebound", said))
-            elif name in changes.names:
-                rows.append((name, "changed", changes.account(name, before_of, after_of)))
-        notes = () if rows else ("no variable differs",)
-        return Table(f"from after cell {start} to after cell {goal}", _DIFF, rows, notes)
-
-    def _contents_of(self, delta: Delta) -> Callable[[Node], Content | None]:
-        contents = delta.contents
-
-        def content_of(node: Node) -> Content | None:
-            if node in contents:
-                return cast("Content | None", contents.after.get(node))
-            return node.content
-
-        return content_of
+            start = self._timeline[as_number(a)].number
+            goal = self._scribe.position if b is None else self._timeline[as_number(b)].number
+            return self._lookup.diff(start, goal)
 
     def history(self, name: str) -> Table:
         """List the versions of a variable on the way to the present.
@@ -463,7 +271,7 @@ class TimeMachine:
 
         """
         with self._lock:
-            versions = self._versions(name)
+            versions = self._lookup.versions(name)
             rows = [
                 (
                     version.state.number,
@@ -474,7 +282,7 @@ class TimeMachine:
                 )
                 for version in versions
             ]
-            return Table(f"versions of {name}", _HISTORY, rows)
+            return Table(f"versions of {name}", _HISTORY, rows, right=("cell",))
 
     def blame(self, name: str) -> State:
         """Return the state of the cell that last changed a variable.
@@ -492,19 +300,8 @@ class TimeMachine:
 
         """
         with self._lock:
-            return self._versions(name)[-1].state
-
-    def _versions(self, name: str) -> History:
-        line = [self._timeline[n] for n in self._ancestry()]
-        versions = History(name, line)
-        if not len(versions):
-            known = names_text(names_in(self._recorder.mirror.bindings), 12)
-            msg = f"no state on the way here holds a variable {name!r}; there are {known}"
-            raise NameNotFound(msg)
-        return versions
-
-    def _ancestry(self) -> list[Number]:
-        return self._timeline.ancestors(cast("Number", self._timeline.position))[::-1]
+            latest: State = self._lookup.versions(name)[-1].state
+            return latest
 
     @property
     def states(self) -> States:
@@ -563,8 +360,8 @@ class TimeMachine:
                 if not isinstance(on, bool):
                     msg = f"saving takes True or False, got {on!r}"
                     raise BadInput(msg)
-                self._saving = on
-            return self._saving
+                self._scribe.saving = on
+            return self._scribe.saving
 
     def dontsave(self, *patterns: str) -> tuple[str, ...]:
         """Leave variables out: they are not recorded, and travelling does not touch them.
@@ -620,10 +417,7 @@ class TimeMachine:
         """
         with self._lock:
             numbers = list(self._timeline) if cells is None else as_numbers(cells)
-            why = f"it was cleared at cell {self._current_cell()}"
-            removed = self._timeline.remove(numbers, why)
-            self._steps = [number for number in self._steps if number in self._timeline]
-            return removed
+            return self._scribe.forget(numbers)
 
     def to_main(self, mapping: Mapping[str, Any]) -> None:
         """Make each key of a mapping a variable, such as those that `vars` gave.
@@ -644,7 +438,7 @@ class TimeMachine:
             msg = f"to_main takes a mapping of names, such as tm.vars(3); got {type(mapping).__name__}"
             raise BadInput(msg)
         for name in mapping:
-            if not isinstance(name, str) or not name.isidentifier():
+            if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
                 msg = f"{name!r} can't be the name of a variable; nothing was changed"
                 raise BadInput(msg)
         with self._lock:
@@ -664,10 +458,9 @@ class TimeMachine:
 
         """
         with self._lock:
-            before = self._timeline.position
-            self._arrive()
-            after = self._timeline.position
-            return () if after == before else self._timeline[cast("Number", after)].names
+            before = self._scribe.position
+            after = self._scribe.arrive()
+            return () if after == before else self._timeline[after].names
 
     def unhook(self) -> None:
         """Stop recording and undo every hook; what was recorded is let go.
@@ -682,13 +475,40 @@ class TimeMachine:
         if self._unhook is not None:
             self._unhook()
 
+    # -- for the hooks -------------------------------------------------------------------------
+
+    def begin(self, number: int) -> None:
+        """Record what is there already as the first state."""
+        self._scribe.begin(number)
+
+    def begin_cell(self, source: str, cell_id: str | None = None) -> Cell:
+        """Take note that a cell starts; returns what `end_cell` wants."""
+        return self._scribe.begin_cell(source, cell_id)
+
+    def end_cell(
+        self,
+        number: int | None,
+        result: object = None,
+        error: BaseException | None = None,
+        cell: Cell | None = None,
+    ) -> None:
+        """Record the state after a cell.
+
+        A cell that ran within another one is part of that.
+
+        Args:
+            number: the cell's number; None for one that is not in the history: what it changed
+                goes with the next cell.
+            result: the cell's result, None if it has none.
+            error: what ended the cell, if it failed.
+            cell: what `begin_cell` gave; the one that began last if left out.
+
+        """
+        self._scribe.end_cell(number, result, error, cell)
+
     def close(self) -> None:
         """Let go of everything that was recorded."""
-        with self._lock:
-            self._recorder.mirror.table.clear()
-            self._timeline = Timeline()
-            self._steps.clear()
-            self._cells.clear()
+        self._scribe.close()
 
     def on_unhook(self, action: Callable[[], None]) -> None:
         """Have `unhook` call `action`."""
@@ -704,134 +524,8 @@ class TimeMachine:
         where = f"after cell {timeline.position}" if len(timeline) else "nowhere yet"
         notes = [
             f"{len(timeline)} states; the present came from {where}",
-            f"recording is {'on' if self._saving else 'off'}; tracked by: {native.reason}",
+            f"recording is {'on' if self._scribe.saving else 'off'}; tracked by: {native.reason}",
             "tm.past(n)  tm.undo()  tm.vars(n)  tm.diff(a, b)  tm.history(name)  tm.states  "
             "tm.memory_report()  tm.clear_past()",
         ]
         return Table("cowtm, the time machine", (), (), notes)
-
-    def __repr__(self) -> str:
-        """Tell where it is."""
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()  # noqa: SLF001
-
-
-_DIFF = ("variable", "what", "account")
-_HISTORY = ("cell", "time", "what it was", "what changed", "source")
-_STATES = ("cell", "parent", "source", "changed", "ran", "recorded", "stored", "")
-
-
-class States(Mapping[Number, State]):
-    """All states by number, as a table."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-
-    def __getitem__(self, number: Number) -> State:
-        """Give one state.
-
-        Raises:
-            StateNotFound: no such state.
-
-        """
-        return self._timeline[_number(number)]
-
-    def __iter__(self) -> Iterator[Number]:
-        """Give the numbers in order."""
-        return iter(sorted(self._timeline, key=order))
-
-    def __len__(self) -> int:
-        """Count them."""
-        return len(self._timeline)
-
-    def __contains__(self, number: object) -> bool:
-        """Tell whether there is a state of that number."""
-        return isinstance(number, int | str) and number in self._timeline
-
-    def _table(self) -> Table:
-        rows = []
-        for number in self:
-            state = self._timeline[number]
-            marks = [state.error] if state.error else []
-            marks += ["<- here"] if number == self._timeline.position else []
-            marks += [f"late: {names_text(state.late)}"] if state.late else []
-            if state.by_reference:
-                marks.append(f"by reference: {names_text(sorted(state.by_reference))}")
-            rows.append(
-                (
-                    number,
-                    "" if state.parent is None else state.parent,
-                    shorten(state.title),
-                    names_text(state.names),
-                    time_text(state.duration),
-                    time_text(state.cost),
-                    size_text(state.stored),
-                    "; ".join(marks),
-                )
-            )
-        return Table("states", _STATES, rows)
-
-    def __repr__(self) -> str:
-        """Give the table as text."""
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()  # noqa: SLF001
-
-
-class MemoryReport:
-    """Bytes that the time machine holds."""
-
-    def __init__(self, figures: dict[str, Any]) -> None:
-        self._figures = figures
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures, bytes: total, chunks, contents, by_variable, by_state."""
-        return {
-            key: dict(value) if isinstance(value, dict) else value
-            for key, value in self._figures.items()
-        }
-
-    def _table(self) -> Table:
-        figures = self._figures
-        largest = sorted(figures["by_variable"].items(), key=lambda item: -item[1])
-        states = sorted(figures["by_state"].items(), key=lambda item: -item[1])
-        rows = [("variable", _label(name), size_text(size)) for name, size in largest[:15]]
-        rows += [("state", number, size_text(size)) for number, size in states[:10] if size]
-        title = (
-            f"held: {size_text(figures['total'])} "
-            f"(memory of arrays and buffers {size_text(figures['chunks'])}, "
-            f"contents of objects {size_text(figures['contents'])})"
-        )
-        return Table(title, ("of", "which", "bytes"), rows)
-
-    def __repr__(self) -> str:
-        """Give the report as text."""
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()  # noqa: SLF001
-
-
-_LABELS = {
-    RESULT: "(results)",
-    "<random>": "(random numbers)",
-    "<numpy.random>": "(random numbers of numpy)",
-}
-
-
-def _label(name: str) -> str:
-    return _LABELS.get(name, name)
-
-
-def _number(cell: Any) -> Number:
-    """Take a cell number as users write it; numpy's integers are numbers too."""
-    if isinstance(cell, str) or (isinstance(cell, int) and not isinstance(cell, bool)):
-        return int(cell) if isinstance(cell, str) and cell.isdigit() else cell
-    index = getattr(type(cell), "__index__", None)
-    if index is not None and not isinstance(cell, bool):
-        return int(index(cell))
-    msg = f"a state is named by its cell number, such as 7, or '7a'; got {cell!r}"
-    raise BadInput(msg)

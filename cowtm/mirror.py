@@ -172,21 +172,21 @@ class Mirror:
             and not _fits(node.object, content)
         }
         repointed: dict[Node, None] = {}
-        found = bool(rebuilt)
+        # Garbage that is not collected yet may still be there though a part of it is not.
+        anew = {node for node in wanted if node.object is GONE}
+        found = bool(rebuilt or anew)
         while found:
             found = False
-            for node in {*wanted, *self.table.live()}:
+            for node in {*wanted, *self.table.live()} if rebuilt else wanted:
                 content = content_of(node)
                 if content is None or node in rebuilt or node.object is GONE:
                     continue
                 slots = content.flat()
-                held = [i for i, s in enumerate(slots) if type(s) is Node and s in rebuilt]
-                if not held:
-                    continue
-                if held[0] < content.kind.needs(slots):  # type: ignore[attr-defined]
+                count = content.kind.needs(slots)  # type: ignore[attr-defined]
+                if any(type(s) is Node and (s in rebuilt or s in anew) for s in slots[:count]):
                     rebuilt[node] = None
                     found = True
-                else:
+                elif rebuilt and any(type(s) is Node and s in rebuilt for s in slots[count:]):
                     repointed[node] = None
         for node in rebuilt:
             repointed.pop(node, None)

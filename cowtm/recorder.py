@@ -11,28 +11,22 @@ from __future__ import annotations
 
 import random
 import re
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from importlib import import_module
 from itertools import islice
-from types import CodeType
 from typing import Any, cast
 
 from cowtm.delta import Delta
 from cowtm.mirror import Mirror, is_variable
-from cowtm.native import REFERENCE, UNSET, Content, Node, TrackingNamespace, code_names
+from cowtm.native import REFERENCE, UNSET, Content, Node, TrackingNamespace
 from cowtm.timeline import RESULT
+from cowtm.touch import Touch
 
 KEEP: Any = object()
 """Given as a result: the one that is recorded stays."""
-
-EVERYTHING = frozenset(
-    "eval exec compile globals locals vars get_ipython breakpoint "
-    "__main__ gc ctypes inspect pdb".split()
-)
-"""Code that names one of these may touch any variable."""
 
 RECHECK = 0.0002
 """Seconds for checking untouched names after a cell, if 5 % of the cell's own time is less."""
@@ -45,6 +39,9 @@ TRIAL_LIMIT = 1_000_000
 
 ATTEMPTS = 64
 """Names looked at for one that fits into what is left of the allowance."""
+
+_RESULTS = ("Out", "_oh")
+"""The names of IPython's dict of all results."""
 
 _IPYTHON = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dio]h|_exit_code|In|Out")
 
@@ -75,6 +72,13 @@ class _Work:
     late: set[str] = field(default_factory=set)
     checked: set[str] = field(default_factory=set)
 
+    def note(self, name: str, *, late: bool) -> None:
+        """Take note that a name was found changed."""
+        if is_variable(name):
+            self.changed.add(name)
+            if late:
+                self.late.add(name)
+
 
 class Recorder:
     """Records one namespace.
@@ -98,10 +102,19 @@ class Recorder:
         self._unsaved: list[str] = []
         self._last_check: dict[str, float] = {}
         self._references: dict[Node, tuple[str, str]] = {}
-        self._codes: dict[int, tuple[CodeType, frozenset[str]]] = {}
+        # numpy makes its generator at the first draw: too late for the states before
+        numpy_random: Any = import_module("numpy.random.mtrand")
+        self._generators: dict[str, object] = {
+            "<random>": vars(random)["_inst"],
+            "<numpy.random>": numpy_random._rand,  # noqa: SLF001  what its functions draw from
+        }
+        self._touch = Touch(home, self.mirror.bindings)
         self._cells = 0
         self._cells_kept = 0
         self._in_limbo = 0
+        self._trusted = True
+        self._newly_unsaved = False
+        self._left_over = Delta()
 
     # -- what is not recorded ------------------------------------------------------------------
 
@@ -114,20 +127,11 @@ class Recorder:
         """Leave names that match a pattern out, from now on."""
         if pattern not in self._unsaved:
             self._unsaved.append(pattern)
-
-    def remember(self, pattern: str) -> None:
-        """Record names that match a pattern again."""
-        if pattern in self._unsaved:
-            self._unsaved.remove(pattern)
-            self._skip.clear()
+            self._newly_unsaved = True
 
     def is_unsaved(self, name: str) -> bool:
         """Tell whether a name is left out."""
         return any(fnmatchcase(name, pattern) for pattern in self._unsaved)
-
-    def is_hidden(self, name: str, value: object) -> bool:
-        """Tell whether a name is not a variable."""
-        return _IPYTHON.fullmatch(name) is not None or self._hidden(name, value)
 
     # -- capture -------------------------------------------------------------------------------
 
@@ -142,68 +146,100 @@ class Recorder:
             seconds: how long the cell ran.
 
         """
-        table = self.mirror.table
         stored = self.mirror.store.stored
         work = _Work()
-        touched, codes = set(self.view.names), self.view.codes
-        for code in codes:
-            touched |= self._names_of(code)
-        if self.view.everything or EVERYTHING & touched:
-            touched |= self.mirror.bindings.keys()
+        touched = self._touch.by_cells(self.view)
         self.view.reset()
         self._cells += 1
         self._cells_kept += 1
-
-        self._bind(work)
-        self._check_all(work, touched)
-        if result is not KEEP:
-            self._bind_result(result)
-        self._bind_generators()
-        if everything:
-            self._check_all(work, self._untouched(work), late=True)
-        else:
-            self._recheck(work, max(self.recheck, seconds / 20))
-        self._sweep(everything=everything)
-        delta = self.mirror.finish()
+        everything = everything or not self._trusted
+        self._trusted = False
+        try:
+            self._bind(work)
+            self._check_all(work, touched)
+            if result is not KEEP:
+                self._bind_result(result)
+            self._bind_generators()
+            if everything:
+                self._check_all(work, self._untouched(work), late=True)
+            else:
+                self._recheck(work, max(self.recheck, seconds / 20))
+            self._sweep(everything=everything)
+        except BaseException:
+            # What was found so far goes with the next capture, which checks everything.
+            self._left_over = self._left_over.then(self.mirror.finish())
+            raise
+        delta = self._left_over.then(self.mirror.finish())
+        self._left_over = Delta()
+        self._trusted = True
         self._release(everything=everything)
         new = self._note_references(delta, work)
         return Captured(
             delta=delta,
-            names=tuple(sorted(work.changed | self._bound_to(delta))),
+            names=tuple(sorted({*work.changed, *names_in(delta.bindings), *self._bound_to(delta)})),
             late=tuple(sorted(work.late)),
             by_reference=self._by_reference(work),
             new_references=new,
             stored=self.mirror.store.stored - stored,
         )
 
+    def distrust(self) -> None:
+        """Have the next capture check everything: cells ran of which nothing is known."""
+        self._trusted = False
+        self.view.reset()
+
+    def spare_unsaved(self, delta: Delta) -> None:
+        """Keep a travel by `delta` from writing into what only names that are left out lead to.
+
+        The objects are let go: travelling then makes others for them, which nobody gets to see.
+        """
+        if not self._unsaved:
+            return
+        goal = dict(self.mirror.bindings)
+        delta.bindings.apply(goal)
+        unsaved = {name for name in goal if self.is_unsaved(name)}
+        contents = cast("Mapping[Node, Content]", delta.contents.after)
+        spared = _reached_from((goal[name] for name in unsaved), contents)
+        spared -= _reached_from((goal[name] for name in goal.keys() - unsaved), contents)
+        for node in spared:
+            if not node.kind.keep:
+                node.drop()
+
+    def travelled(self, delta: Delta) -> None:
+        """Take note that the mirror was changed by `delta`."""
+        self._note_references(delta, _Work())
+        self._newly_unsaved = bool(self._unsaved)
+
     def _bind(self, work: _Work) -> None:
         """Take over what names are bound to now."""
         table = self.mirror.table
+        if self._newly_unsaved:
+            for name in [name for name in table.bindings if self.is_unsaved(name)]:
+                table.rebind(name, UNSET)
+            self._newly_unsaved = False
         changed, gone = table.differing(self._skip)
         for name in changed:
-            value = self.home[name]
-            if not isinstance(name, str) or self._is_left_out(name, value):
-                if name in table.bindings:
-                    table.rebind(name, UNSET)
-                    work.changed.add(name)
+            if not isinstance(name, str):
                 continue
-            table.rebind(name, value)
-            work.changed.add(name)
-            work.checked.add(name)
+            value = self.home[name]
+            if not self._is_left_out(name, value):
+                table.rebind(name, value)
+                work.changed.add(name)
+                work.checked.add(name)
+            elif name in table.bindings:
+                table.rebind(name, UNSET)
+                work.changed.add(name)
         for name in gone:
             if is_variable(name):
                 table.rebind(name, UNSET)
                 self._last_check.pop(name, None)
                 work.changed.add(name)
-        if self._unsaved:
-            for name in [name for name in table.bindings if self.is_unsaved(name)]:
-                table.rebind(name, UNSET)
+        # What was bound is walked here, so that no other name is taken for the one that changed.
+        table.check("")
 
     def _is_left_out(self, name: str, value: object) -> bool:
-        if _IPYTHON.fullmatch(name):
+        if _IPYTHON.fullmatch(name) or self.is_unsaved(name):
             self._skip.add(name)
-            return True
-        if self.is_unsaved(name):
             return True
         return self._hidden(name, value)
 
@@ -215,11 +251,7 @@ class Recorder:
     def _bind_generators(self) -> None:
         """Have the global random generators belong to the state."""
         table = self.mirror.table
-        generators: dict[str, object] = {"<random>": random._inst}  # type: ignore[attr-defined]  # noqa: SLF001
-        numpy_random = sys.modules.get("numpy.random.mtrand")
-        if numpy_random is not None:
-            generators["<numpy.random>"] = numpy_random._rand  # noqa: SLF001
-        for name, generator in generators.items():
+        for name, generator in self._generators.items():
             slot = table.bindings.get(name)
             if type(slot) is not Node or slot.object is not generator:
                 table.rebind(name, generator)
@@ -227,8 +259,7 @@ class Recorder:
 
     def _check_all(self, work: _Work, names: Iterable[str], *, late: bool = False) -> None:
         """Check names, and the names that functions reached by them can touch."""
-        waiting = list(names)
-        waiting += work.checked
+        waiting = [*names, *work.checked]
         table = self.mirror.table
         done: set[str] = set()
         while waiting:
@@ -239,9 +270,10 @@ class Recorder:
             if name in table.bindings:
                 self._check(name, work, late=late)
             elif name in self.home:
-                table.check_object(self.home[name])
+                self._check_hidden(name, work)
+            waiting += self._touch.by_name(name)
             for node in table.reached():
-                waiting.extend(self._followed(node) - done)
+                waiting += self._touch.by_code_of(node)
 
     def _check(self, name: str, work: _Work, *, late: bool = False) -> None:
         table = self.mirror.table
@@ -252,10 +284,24 @@ class Recorder:
         self._last_check[name] = time.perf_counter() - started
         work.checked.add(name)
         if table.changes != changes:
-            if is_variable(name):
-                work.changed.add(name)
-                if late:
-                    work.late.add(name)
+            work.note(name, late=late)
+
+    def _check_hidden(self, name: str, work: _Work) -> None:
+        """Check what a name that is no variable leads to: ``_.append(1)``, ``Out[3].append(1)``."""
+        table = self.mirror.table
+        value = self.home[name]
+        for held in list(value.values()) if name in _RESULTS and type(value) is dict else [value]:
+            changes = table.changes
+            table.check_object(held)
+            if table.changes != changes:
+                work.changed.update(self._names_bound_to(held))
+
+    def _names_bound_to(self, value: object) -> list[str]:
+        return [
+            name
+            for name, slot in self.mirror.bindings.items()
+            if type(slot) is Node and slot.object is value and is_variable(name)
+        ]
 
     def _untouched(self, work: _Work) -> list[str]:
         return [name for name in self.mirror.bindings if name not in work.checked]
@@ -267,13 +313,13 @@ class Recorder:
             left = end - time.perf_counter()
             if left <= 0:
                 break
-            if name in work.checked or self._last_check[name] > left:
-                continue
+            took = self._last_check.pop(name)
             if name not in self.mirror.bindings:
-                del self._last_check[name]
                 continue
-            self._check(name, work, late=True)
-            self.mirror.table.reached()
+            self._last_check[name] = took
+            if name not in work.checked and took <= left:
+                self._check(name, work, late=True)
+                self.mirror.table.reached()
 
     def _sweep(self, *, everything: bool) -> None:
         table = self.mirror.table
@@ -293,29 +339,6 @@ class Recorder:
         ):
             self._in_limbo = table.in_limbo
             self._cells_kept = 0
-
-    # -- code ----------------------------------------------------------------------------------
-
-    def _followed(self, node: Node) -> set[str]:
-        """Return the names that the code of a function or generator can touch."""
-        value = node.object
-        for attribute in ("__code__", "gi_code", "cr_code", "ag_code"):
-            code = getattr(value, attribute, None)
-            if isinstance(code, CodeType):
-                names = self._names_of(code)
-                if EVERYTHING & names:
-                    return set(self.mirror.bindings)
-                return {name for name in names if name in self.home}
-        return set()
-
-    def _names_of(self, code: CodeType) -> frozenset[str]:
-        known = self._codes.get(id(code))
-        if known is None:
-            if len(self._codes) > SWEEP_NODES:
-                self._codes.clear()
-            known = code, code_names(code)
-            self._codes[id(code)] = known
-        return known[1]
 
     # -- reports -------------------------------------------------------------------------------
 
@@ -361,20 +384,24 @@ class Recorder:
 
 
 def _leads_to(slot: Any, wanted: Node) -> bool:
-    stack = [slot]
-    seen: set[Node] = set()
+    return wanted in _reached_from([slot], {})
+
+
+def _reached_from(slots: Iterable[Any], contents: Mapping[Node, Content]) -> set[Node]:
+    """Return the nodes that slots lead to, where some nodes have other contents than now."""
+    reached: set[Node] = set()
+    stack = [slot for slot in slots if type(slot) is Node]
     while stack:
         node = stack.pop()
-        if type(node) is not Node or node in seen:
+        if node in reached:
             continue
-        if node is wanted:
-            return True
-        seen.add(node)
-        if node.content is not None:
-            stack.extend(node.content.nodes())
-    return False
+        reached.add(node)
+        content = contents.get(node) or node.content
+        if content is not None:
+            stack.extend(content.nodes())
+    return reached
 
 
-def names_in(bindings: Mapping[str, object]) -> list[str]:
+def names_in(bindings: Iterable[str]) -> list[str]:
     """Return the variables among bindings, sorted."""
     return sorted(name for name in bindings if is_variable(name))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import index
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cowtm.delta import Delta
 from cowtm.errors import BadInput, StateNotFound
@@ -105,6 +106,12 @@ class Timeline:
         self._states[state.number] = state
         self._missing.pop(state.number, None)
         self.position = state.number
+
+    def clear(self) -> None:
+        """Forget all states."""
+        self._states.clear()
+        self._missing.clear()
+        self.position = None
 
     def free_number(self, cell: int) -> str:
         """Return a number for what a cell had changed before it travelled."""
@@ -212,11 +219,31 @@ def as_numbers(cells: object) -> list[Number]:
         BadInput: it is neither.
 
     """
-    if isinstance(cells, int | str) and not isinstance(cells, bool):
-        return [cells]
-    if isinstance(cells, Iterable) and not isinstance(cells, bytes):
-        numbers = list(cells)
-        if all(isinstance(n, int | str) and not isinstance(n, bool) for n in numbers):
-            return numbers
-    msg = f"cells are named by numbers: 3, range(3, 9) or [1, 5]; got {cells!r}"
-    raise BadInput(msg)
+    if not isinstance(cells, Iterable) or isinstance(cells, str):
+        return [as_number(cells)]
+    if isinstance(cells, bytes):
+        msg = f"cells are named by numbers: 3, range(3, 9) or [1, 5]; got {cells!r}"
+        raise BadInput(msg)
+    return [as_number(cell) for cell in cells]
+
+
+def as_number(cell: Any) -> Number:
+    """Return a cell number as users write it; numpy's integers are numbers too.
+
+    Raises:
+        BadInput: it is none.
+
+    """
+    if isinstance(cell, str):
+        return int(cell) if cell.isdecimal() else cell
+    try:
+        return _whole(cell)
+    except TypeError:
+        msg = f"a state is named by its cell number, such as 7, or '7a'; got {repr(cell)[:60]}"
+        raise BadInput(msg) from None
+
+
+def _whole(cell: Any) -> int:
+    if isinstance(cell, bool):
+        raise TypeError
+    return index(cell)

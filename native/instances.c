@@ -12,17 +12,18 @@
  *
  * Complexity: O(attributes).
  */
+#include <patchlevel.h>
+
+#if PY_VERSION_HEX < 0x030E0000 && defined(__has_include)
+#if __has_include("internal/pycore_dict.h")
+#define Py_BUILD_CORE /* before Python.h, for the internal headers */
+#endif
+#endif
+
 #include "table.h"
 
-#if defined(__has_include) && !defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030E0000
-#if __has_include("internal/pycore_dict.h")
-#define KNOWS_VALUES 1
-#endif
-#endif
+#if defined(Py_BUILD_CORE) && !defined(Py_GIL_DISABLED)
 
-#ifdef KNOWS_VALUES
-
-#define Py_BUILD_CORE
 #include "internal/pycore_dict.h"
 #include "internal/pycore_object.h"
 

@@ -1,8 +1,8 @@
 /* The extension module cowtm._native: puts its parts together.
  *
  * Multi-phase initialisation, one CowtmState per module object, heap types only.  The module relies
- * on the global interpreter lock and says so; it works in subinterpreters, also with a lock of their
- * own, because nothing is shared between two module objects.
+ * on the global interpreter lock and says so; it works in subinterpreters, also with a lock of
+ * their own, because nothing is shared between two module objects.
  *
  * A new part adds its types in `module_exec` and its share of the state in `module_traverse` and
  * `module_clear`; everything else about it stays in its own file.
@@ -25,25 +25,22 @@ module_exec(PyObject *module)
     if (cowtm_add_namespace_types(module) < 0) {
         return -1;
     }
-    /* Types of native/table.c are added here. */
-#ifdef COWTM_HAVE_TABLE
-    if (cowtm_add_table_types(module) < 0) {
-        return -1;
-    }
-#endif
-    return 0;
+    return cowtm_add_table_types(module);
 }
 
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
 {
-    return cowtm_traverse_namespace_state(&cowtm_state(module)->names, visit, arg);
+    int outcome = cowtm_traverse_namespace_state(&cowtm_state(module)->names, visit, arg);
+    return outcome != 0 ? outcome
+                        : cowtm_traverse_table_state(&cowtm_state(module)->objects, visit, arg);
 }
 
 static int
 module_clear(PyObject *module)
 {
     cowtm_clear_namespace_state(&cowtm_state(module)->names);
+    cowtm_clear_table_state(&cowtm_state(module)->objects);
     return 0;
 }
 

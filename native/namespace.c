@@ -16,10 +16,10 @@
  * cache owns its strings; a string that died could otherwise lend its address to another name.
  *
  * The view's own storage holds one entry, "__builtins__", and nothing else.  C code that never asks
- * the type's slots reads the storage: json takes a storage of length 0 for `{}`, and the interpreter
- * looks for the builtins of `exec(source, locals())` there.  The same kind of code may write there
- * (STORE_GLOBAL of a function made by such an exec): a storage of another length holds strays, and
- * the next operation carries them over to home.
+ * the type's slots reads the storage: json takes a storage of length 0 for `{}`, and the
+ * interpreter looks for the builtins of `exec(source, locals())` there.  The same kind of code may
+ * write there (STORE_GLOBAL of a function made by such an exec): a storage of another length holds
+ * strays, and the next operation carries them over to home.
  *
  * A subscript that misses in home looks into the builtins itself, as the interpreter would do next:
  * its way over a KeyError costs 2.5 times as much per builtin name.  These are the builtins that
@@ -40,8 +40,17 @@
 
 /* ---- noting ---------------------------------------------------------------------------------- */
 
+/* Where `key` would be in the cache.  Strings of names are mostly 48 or 64 bytes apart: the higher
+ * bits are folded in to use every slot. */
+static inline PyObject **
+recent_slot(View *view, PyObject *key)
+{
+    uintptr_t address = (uintptr_t)key;
+    return &view->recent[((address >> 4) ^ (address >> 10)) % RECENT];
+}
+
 static int
-note_new_name(View *view, PyObject **slot, PyObject *key)
+note_name(View *view, PyObject *key)
 {
     if (!PyUnicode_CheckExact(key)) {
         view->everything = true;
@@ -50,22 +59,11 @@ note_new_name(View *view, PyObject **slot, PyObject *key)
     if (PySet_Add(view->names, key) < 0) {
         return -1;
     }
+    PyObject **slot = recent_slot(view, key);
     PyObject *former = *slot;
     *slot = Py_NewRef(key);
     Py_XDECREF(former);
     return 0;
-}
-
-static inline int
-note_name(View *view, PyObject *key)
-{
-    /* Strings of names are 48 or 64 bytes apart: fold higher bits in to use every slot. */
-    uintptr_t address = (uintptr_t)key;
-    PyObject **slot = &view->recent[((address >> 4) ^ (address >> 10)) % RECENT];
-    if (*slot == key) {
-        return 0;
-    }
-    return note_new_name(view, slot, key);
 }
 
 static void
@@ -130,13 +128,23 @@ done:
     return outcome;
 }
 
-static inline int
-begin(View *view, PyObject *key)
+static int
+begin_slowly(View *view, PyObject *key)
 {
     if (carry_over(view) < 0) {
         return -1;
     }
     return note_name(view, key);
+}
+
+/* Begin an operation about one name.  Kept small, as every name of a loop comes here. */
+static inline int
+begin(View *view, PyObject *key)
+{
+    if (*recent_slot(view, key) == key && PyDict_GET_SIZE((PyObject *)view) == OWN_LENGTH) {
+        return 0;
+    }
+    return begin_slowly(view, key);
 }
 
 static int
@@ -568,8 +576,8 @@ view_dealloc(PyObject *op)
 PyDoc_STRVAR(view_doc,
 "TrackingNamespace(home)\n--\n\n"
 "A view of `home` that notes which names go through it.\n\n"
-"It behaves as `home` does, but for one thing: a subscript with a name that `home` lacks gives the\n"
-"builtin of that name, if there is one.");
+"It behaves as `home` does, but for one thing: a subscript with a name that `home` lacks\n"
+"gives the builtin of that name, if there is one.");
 
 #define FUNCTION(function) (PyCFunction)(void (*)(void))(function)
 #define ANY_ARGUMENTS (METH_FASTCALL | METH_KEYWORDS)

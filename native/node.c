@@ -499,6 +499,13 @@ node_get_object(PyObject *op, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+node_get_holds(PyObject *op, void *Py_UNUSED(closure))
+{
+    Node *node = (Node *)op;
+    return PyBool_FromLong(!node->weak && node->object != NULL);
+}
+
+static PyObject *
 node_get_kind(PyObject *op, void *Py_UNUSED(closure))
 {
     return Py_NewRef(((Node *)op)->info->kind);
@@ -560,6 +567,8 @@ static PyMethodDef node_methods[] = {
 
 static PyGetSetDef node_attributes[] = {
     {"object", node_get_object, NULL, PyDoc_STR("The live object, or GONE."), NULL},
+    {"holds", node_get_holds, NULL,
+     PyDoc_STR("Whether the node holds its object itself, not weakly."), NULL},
     {"kind", node_get_kind, NULL, PyDoc_STR("How the object is read."), NULL},
     {"content", node_get_content, NULL,
      PyDoc_STR("What it held at the last capture; None if the present does not reach it."), NULL},

@@ -11,7 +11,8 @@
 #ifndef COWTM_POINTERS_H
 #define COWTM_POINTERS_H
 
-#include "cowtm.h"
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -201,10 +201,9 @@ turn_over(PointerArray *stack, Py_ssize_t mark)
     }
 }
 
-/* Compare an object with its content: 1 if it is the same (then its nodes are to be visited next),
- * 0 if not, -1 for an error.  Parts that differ must be opened anew. */
+/* Compare slots with parts, both in order: 1, 0, -1.  If they are the same, nodes are pushed. */
 static int
-same_parts(ObjectTable *table, Content *old, Parts *parts)
+same_in_order(ObjectTable *table, Content *old, Parts *parts)
 {
     if (old->length != parts->length) {
         return 0;
@@ -259,6 +258,52 @@ push_nodes(ObjectTable *table, Content *content)
     return 0;
 }
 
+/* Tells whether a set has the elements that its content says, in whatever order: a set that travel
+ * filled anew may iterate in another one.  As many parts as slots.  1, 0, -1. */
+static int
+same_elements(ObjectTable *table, Content *old, PyObject *const *parts)
+{
+    PointerMap here = {NULL, 0, 0, 0};
+    int same = 1;
+    for (Py_ssize_t i = 0; i < old->length; i++) {
+        if (pointer_map_put(&here, parts[i], parts[i]) < 0) {
+            same = -1;
+            goto done;
+        }
+    }
+    for (Py_ssize_t i = 0; i < stretch_count(old); i++) {
+        Stretch stretch = stretch_at(old, i);
+        for (Py_ssize_t j = 0; j < stretch.count; j++) {
+            PyObject *slot = stretch.slots[j];
+            PyObject *element = is_node(table->state, slot) ? live_object((Node *)slot) : slot;
+            if (element == NULL || pointer_map_find(&here, element) == NULL) {
+                same = 0;
+                goto done;
+            }
+        }
+    }
+done:
+    pointer_map_free(&here);
+    return same;
+}
+
+/* Compare an object with its content: 1 if it is the same (then its nodes are to be visited next),
+ * 0 if not, -1 for an error.  Parts must be opened anew afterwards. */
+static int
+same_parts(ObjectTable *table, const KindInfo *info, PyObject *value, Content *old, Parts *parts)
+{
+    int same = same_in_order(table, old, parts);
+    if (same != 0 || info->code != SET || old->length != parts->length) {
+        return same;
+    }
+    close_parts(parts);
+    if (!open_parts(table, info, value, parts) || gather(table, parts) < 0) {
+        return -1;
+    }
+    same = same_elements(table, old, parts->items);
+    return same > 0 && push_nodes(table, old) < 0 ? -1 : same;
+}
+
 /* ---- reading and comparing through the kind -------------------------------------------------- */
 
 static int
@@ -300,8 +345,11 @@ same_held(ObjectTable *table, KindInfo *info, Content *old, PyObject *const *par
         Stretch stretch = stretch_at(old, i);
         for (Py_ssize_t j = 0; j < stretch.count; j++) {
             int equal = is_equal(table, info, stretch.slots[j], parts[i * BLOCK + j]);
-            if (equal <= 0) {
-                return equal;
+            if (equal < 0) {
+                return -1;
+            }
+            if (equal == 0) {
+                return info->code == SET ? same_elements(table, old, parts) : 0;
             }
         }
     }
@@ -382,7 +430,10 @@ refuse(ObjectTable *table, Node *node, PyObject *value)
         KindInfo *former = node->info;
         node->info = info;
         cowtm_release_kind_info(former);
-        parts = call_parts(table, info, value);
+        /* The new kind may want it held strongly. */
+        if (cowtm_attach_object(table->state, node, value) == 0) {
+            parts = call_parts(table, info, value);
+        }
     }
     return parts;
 }
@@ -717,7 +768,7 @@ visit_held(ObjectTable *table, Node *node, PyObject *value)
     int outcome = 0;
     Content *old = node->content;
     if (old != NULL && old->kind == info->kind) {
-        outcome = same_parts(table, old, &parts);
+        outcome = same_parts(table, info, value, old, &parts);
         close_parts(&parts);
         if (outcome != 0) {
             return outcome < 0 ? -1 : 0;
@@ -746,34 +797,12 @@ visit_unchanged(ObjectTable *table, Node *node, PyObject *value)
         !open_parts(table, info, value, &parts)) {
         return 0;
     }
-    int same = same_parts(table, old, &parts);
+    int same = same_parts(table, info, value, old, &parts);
     close_parts(&parts);
     return same;
 }
 
-/* An object that is gone, or whose parts never change: go on to what it held. */
-static int
-visit_frozen(ObjectTable *table, Node *node, PyObject *value)
-{
-    Content *old = node->content;
-    if (old == NULL) {
-        return 0;
-    }
-    if (push_nodes(table, old) < 0) {
-        return -1;
-    }
-    int code = node->info->code;
-    if (old->kind != node->info->kind) {
-        KindInfo *info = cowtm_new_kind_info(table->state, old->kind);
-        if (info == NULL) {
-            return -1;
-        }
-        code = info->code;
-        cowtm_release_kind_info(info);
-    }
-    return code == REFERENCE && value != NULL ? cowtm_push_held_by(table, value) : 0;
-}
-
+/* Tells whether the parts of an object never change, as its content says. */
 static int
 is_frozen(ObjectTable *table, const Node *node)
 {
@@ -794,18 +823,48 @@ is_frozen(ObjectTable *table, const Node *node)
 }
 
 static int
+is_reference(ObjectTable *table, const Node *node)
+{
+    if (node->content->kind == node->info->kind) {
+        return node->info->code == REFERENCE;
+    }
+    KindInfo *info = cowtm_new_kind_info(table->state, node->content->kind);
+    if (info == NULL) {
+        return -1;
+    }
+    int answer = info->code == REFERENCE;
+    cowtm_release_kind_info(info);
+    return answer;
+}
+
+/* An object that is gone, or whose parts never change: go on to what it held. */
+static int
+visit_frozen(ObjectTable *table, Node *node)
+{
+    if (node->content == NULL) {
+        return 0;
+    }
+    int reference = is_reference(table, node);
+    if (reference < 0 || push_nodes(table, node->content) < 0) {
+        return -1;
+    }
+    PyObject *value = live_object(node);
+    return reference && value != NULL ? cowtm_push_held_by(table, value) : 0;
+}
+
+static int
 visit(ObjectTable *table, Node *node)
 {
     if (node->info->follow && PyList_Append(table->reached, (PyObject *)node) < 0) {
         return -1;
     }
-    PyObject *value = live_object(node);
     int frozen = is_frozen(table, node);
     if (frozen < 0) {
         return -1;
     }
+    PyObject *value = live_object(node);
     if (frozen || value == NULL) {
-        return visit_frozen(table, node, value);
+        return visit_frozen(table, node);
     }
     int same = visit_unchanged(table, node, value);
     if (same != 0) {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from cowtm.errors import BadInput
-from cowtm.machine import States, TimeMachine
+from cowtm.machine import TimeMachine
+from cowtm.reports import States
 
 
 @magics_class
@@ -26,19 +26,17 @@ class TravelMagics(Magics):
 
         With names, ``%past 3 x data``, only these, as fresh objects.
         """
-        words = shlex.split(line)
+        words = line.replace(",", " ").split()
         if not words:
-            msg = "which cell? For example: %past 3; %timeline lists them"
-            raise BadInput(msg)
-        number = int(words[0]) if words[0].lstrip("-").isdigit() else words[0]
+            raise BadInput("which cell? For example: %past 3; %timeline lists them")
+        number = int(words[0]) if words[0].lstrip("-").isdecimal() else words[0]
         return self._machine.past(number, words[1:] or None)
 
     @line_magic
     def undo(self, line: str) -> Any:
         """Go back one step: undo the last cell or travel that changed something."""
         if line.strip():
-            msg = "%undo takes nothing; %past 3 goes to a certain cell"
-            raise BadInput(msg)
+            raise BadInput("%undo takes nothing; %past 3 goes to a certain cell")
         return self._machine.undo()
 
     @line_magic

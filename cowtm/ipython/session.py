@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import builtins
-import sys
+from dataclasses import dataclass
 from typing import Any
 
-from IPython.core import interactiveshell
-from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 from traitlets import TraitError
 
 from cowtm.errors import BadInput
+from cowtm.interrupts import deferred_interrupts
 from cowtm.ipython.config import TimeMachine as Settings
 from cowtm.ipython.magics import TravelMagics
+from cowtm.ipython.numbering import Numbering
+from cowtm.ipython.patch import run_cells_on, stop_cells_on
 from cowtm.machine import TimeMachine
-from cowtm.native import CellRunner
+from cowtm.scribe import Cell
 
 NAME = "tm"
 """What the time machine is called in the namespace."""
@@ -40,6 +41,18 @@ def unload(shell: InteractiveShell) -> None:
         session.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A cell that is running."""
+
+    info: ExecutionInfo | None
+    """What IPython says of it; None for the one that loads the extension."""
+    cell: Cell
+    """What the time machine knows of it."""
+    stored: bool
+    """Whether it is in the history, and has a number of its own."""
+
+
 class Session:
     """The time machine of one shell, and everything that ties the two together."""
 
@@ -51,38 +64,36 @@ class Session:
             )
             raise BadInput(msg)
         self.shell = shell
-        self._number: int | None = None
-        self._ahead = 0
         self._own_names = {
             name: value
             for name, value in shell.user_ns.items()
             if name.startswith("__") and name.endswith("__")
         }
+        self._numbering = Numbering(shell)
         self.machine = TimeMachine(
-            shell.user_ns, self._is_hidden, self._current_cell, self._say_travel
+            shell.user_ns, self._is_hidden, self._numbering.current, self._say_travel
         )
         self.settings = _settings(shell)
         self._displaced = _NOTHING
-        self._shadowed: dict[str, Any] = {}
         self._magics: TravelMagics | None = None
+        self._running: list[_Running] = []
 
     def start(self) -> None:
         """Set every hook, and record what is there as the first state."""
         shell, machine = self.shell, self.machine
-        self._number = _running_cell(shell)
-        if self._number is not None:
-            self._ahead = shell.execution_count - self._number
-        before = shell.execution_count - 1 if self._number is None else self._number - 1
         self._put_name()
         machine.on_unhook(self._unhook)
         self._apply_settings()
-        self.settings.observe(lambda _: self._apply_settings())
+        self.settings.observe(self._apply_settings)
         shell.configurables.append(self.settings)
-        self._magics = TravelMagics(shell, machine)
+        self._magics = TravelMagics(shell, machine)  # which adds itself to the configurables
         shell.register_magics(self._magics)
-        for name in ("exec", "eval"):
-            self._shadow(name)
-        machine.begin(before)
+        run_cells_on(machine.recorder.view)
+        running = self._numbering.running
+        machine.begin(shell.execution_count - 1 if running is None else running - 1)
+        if running is not None:
+            source = shell.history_manager.input_hist_raw[-1]
+            self._running.append(_Running(None, machine.begin_cell(source), stored=True))
         shell.events.register("pre_run_cell", self._before_cell)
         shell.events.register("post_run_cell", self._after_cell)
 
@@ -91,53 +102,68 @@ class Session:
         shell = self.shell
         shell.events.unregister("pre_run_cell", self._before_cell)
         shell.events.unregister("post_run_cell", self._after_cell)
-        for name, (runner, previous) in self._shadowed.items():
-            if vars(interactiveshell).get(name) is runner:
-                if previous is _NOTHING:
-                    delattr(interactiveshell, name)
-                else:
-                    setattr(interactiveshell, name, previous)
+        stop_cells_on(self.machine.recorder.view)
         self._remove_magics()
-        if self.settings in shell.configurables:
-            shell.configurables.remove(self.settings)
+        for ours in (self.settings, self._magics):
+            if ours in shell.configurables:
+                shell.configurables.remove(ours)
         self.settings.unobserve_all()
         self._take_name_away()
         self.machine.close()
 
     # -- cells ---------------------------------------------------------------------------------
 
-    def _before_cell(self, info: Any) -> None:
+    def _before_cell(self, info: ExecutionInfo) -> None:
         try:
-            if info.store_history:
-                # newer versions of IPython raise the count before the cell runs, older ones after
-                self._number = self.shell.execution_count - self._ahead
-            self.machine.begin_cell(info.raw_cell or "", getattr(info, "cell_id", None))
+            self._numbering.begin(stored=info.store_history)
+            cell = self.machine.begin_cell(info.raw_cell or "", getattr(info, "cell_id", None))
+            self._running.append(_Running(info, cell, stored=bool(info.store_history)))
         except Exception as error:  # noqa: BLE001  a recording error never breaks the user's cell
             self._say(f"cowtm: {type(error).__name__} before the cell: {error}")
 
-    def _after_cell(self, result: Any) -> None:
-        number = result.execution_count
+    def _after_cell(self, result: ExecutionResult | None) -> None:
         try:
-            if self._lost_name():
-                self._put_name()
-            error = result.error_before_exec or result.error_in_exec
-            if number is not None and self._number is not None:
-                self._ahead += self._number - number
-                self._number = number
-            self.machine.end_cell(number, result.result, error)
+            with deferred_interrupts():
+                self._end_cell(result)
         except KeyboardInterrupt:
-            self._say(f"cowtm: the interrupt came while cell {number} was recorded; it is recorded.")
+            self._say("cowtm: the interrupt came while the cell was recorded; it is recorded.")
         except Exception as error:  # noqa: BLE001  a recording error never breaks the user's cell
             self._say(
-                f"cowtm: cell {number} could not be recorded ({type(error).__name__}: {error}); "
+                f"cowtm: the cell could not be recorded ({type(error).__name__}: {error}); "
                 "what it changed goes with the next one."
             )
 
-    def _current_cell(self) -> int:
-        if self._number is not None:
-            return self._number
-        count: int = self.shell.execution_count
-        return count
+    def _end_cell(self, result: ExecutionResult | None) -> None:
+        if NAME not in self.shell.user_ns:
+            self._put_name()
+        running = self._take_cell(result)
+        if running is None:
+            return
+        number: int | None = self._numbering.current()
+        value, error = None, None
+        if result is None:
+            # ipykernel has no result to give when an interrupt ends a cell that awaits.
+            error = KeyboardInterrupt()
+        else:
+            value = result.result
+            error = result.error_before_exec or result.error_in_exec
+            number = result.execution_count
+        if not running.stored:
+            number = None
+        self._numbering.end(number)
+        self.machine.end_cell(number, value, error, running.cell)
+
+    def _take_cell(self, result: ExecutionResult | None) -> _Running | None:
+        """Find what began with the cell that ends; None for an empty one, which never began."""
+        info = result.info if result is not None else None
+        if info is not None and not (info.raw_cell or "").strip():
+            return None
+        for index in reversed(range(len(self._running))):
+            running = self._running[index]
+            if info is None or running.info is None or running.info is info:
+                del self._running[index]
+                return running
+        return None
 
     # -- the namespace -------------------------------------------------------------------------
 
@@ -148,10 +174,6 @@ class Session:
             or (name == NAME and value is self.machine)
             or self._own_names.get(name, _NOTHING) is value
         )
-
-    def _lost_name(self) -> bool:
-        """Tell whether the namespace was reset, and `tm` with it."""
-        return NAME not in self.shell.user_ns and NAME not in self.shell.user_ns_hidden
 
     def _put_name(self) -> None:
         there = self.shell.user_ns.get(NAME, _NOTHING)
@@ -170,13 +192,6 @@ class Session:
             del shell.user_ns[NAME]
             if self._displaced is not _NOTHING:
                 shell.user_ns[NAME] = self._displaced
-
-    def _shadow(self, name: str) -> None:
-        previous = vars(interactiveshell).get(name, _NOTHING)
-        builtin = getattr(builtins, name) if previous is _NOTHING else previous
-        runner = CellRunner(builtin, self.machine.recorder.view)
-        setattr(interactiveshell, name, runner)
-        self._shadowed[name] = runner, previous
 
     def _remove_magics(self) -> None:
         manager = self.shell.magics_manager
@@ -197,7 +212,7 @@ class Session:
 
     # -- settings and words --------------------------------------------------------------------
 
-    def _apply_settings(self) -> None:
+    def _apply_settings(self, _change: object = None) -> None:
         self.machine.recorder.recheck = self.settings.recheck
 
     def _say(self, line: str) -> None:
@@ -216,21 +231,3 @@ def _settings(shell: InteractiveShell) -> Settings:
         print(f"cowtm: a setting is not understood, the default is used: {error}")  # noqa: T201
         shell.config.pop("TimeMachine", None)
         return Settings(parent=shell)
-
-
-def _running_cell(shell: InteractiveShell) -> int | None:
-    """Return the number of the cell that is running, None outside of one."""
-    history: list[str] = shell.history_manager.input_hist_parsed
-    count: int = shell.execution_count
-    last = len(history) - 1
-    return last if last >= 1 and last >= count - 1 and _is_inside(shell) else None
-
-
-def _is_inside(shell: InteractiveShell) -> bool:
-    """Tell whether a cell runs now: its code is on the stack."""
-    frame = sys._getframe()  # noqa: SLF001
-    while frame is not None:
-        if frame.f_code.co_name == "run_code" and frame.f_locals.get("self") is shell:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False

@@ -122,9 +122,12 @@ class ArrayKind(Kind):
         else:
             size = total(slots[4 : 4 + slots[3]])
             flat = np.empty(size, np.uint8)
-        if _is_packed(header):
+        if _is_packed(header) or 0 in header.shape:
             return _packed(cls, header, flat)
-        return _strided(cls, header, flat)
+        strided = _strided(cls, header, flat)
+        # Axes in any other order, without gaps: an array that owns its memory, as that one did.
+        owner = np.empty_like(strided, order="K")
+        return owner if _strides.__get__(owner) == header.strides else strided
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """Shape, layout and type can't be changed in place, the bytes can."""
@@ -216,7 +219,9 @@ def root_of(value: Any) -> Any:
         if below is None:
             return base if isinstance(base, np.ndarray) else None
         base = below
-    if type(base).__name__ == "mmap" or type(getattr(base, "obj", None)).__name__ == "mmap":
+    while type(base) is memoryview and base.obj is not None:
+        base = base.obj
+    if type(base).__name__ == "mmap":
         msg = "an array mapped from a file"
         raise NotCapturable(msg)
     if isinstance(base, BUFFERS) or type(base).__name__ == "array":
@@ -345,6 +350,74 @@ def _bytes(root: Any) -> Any:
     return (plain if flags.c_contiguous else plain.T).reshape(-1).view(np.uint8)
 
 
+class RecordKind(Kind):
+    """numpy.void: one element of a structured array, which may view the array it was taken from.
+
+    Parts: class, header, the root (None if it has memory of its own), the bytes (None if not).
+    """
+
+    name = "record"
+    by_value = True
+
+    def __init__(self, cls: type) -> None:
+        self.cls: type = cls
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Find the place in the root, or copy the bytes."""
+        dtype = value.dtype
+        if dtype.hasobject:
+            msg = "a record that holds objects"
+            raise NotCapturable(msg)
+        base = value.base
+        if base is None:
+            return [type(value), dtype, None, value.tobytes()]
+        owner = root_of(base)
+        root = base if owner is None else owner
+        offset = value.__array_interface__["data"][0] - _root_address(root)
+        return [type(value), dtype, root, offset]
+
+    def same(self, old: object, new: object) -> bool:
+        """Compare types of elements, places and bytes."""
+        return type(old) is type(new) and isinstance(old, bytes | int | np.dtype) and old == new
+
+    def needs(self, slots: Sequence[Any]) -> int:
+        """All of it is given at birth."""
+        return len(slots)
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Take it from its root, or from bytes of its own."""
+        cls, dtype, root, where = parts
+        if root is None:
+            return np.frombuffer(where, (cls, dtype))[0].copy()
+        memory = _bytes(root) if isinstance(root, np.ndarray) else root
+        return np.ndarray((1,), (cls, dtype), memory, where)[0]
+
+    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
+        """Only its own bytes can be put back in place."""
+        live = self.parts(value)
+        return live[1] == slots[1] and (
+            live[2] is None is slots[2]
+            or (live[2] is getattr(slots[2], "object", slots[2]) and live[3] == slots[3])
+        )
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the bytes, if they are its own."""
+        if parts[2] is not None:
+            return lambda: None
+        made = self.create(parts, parts)
+
+        def commit() -> object:
+            for name in made.dtype.names or ():
+                value[name] = made[name]
+            return None
+
+        return commit
+
+    def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:  # noqa: ARG002
+        """Say that its fields changed."""
+        return "its fields changed"
+
+
 class RandomStateKind(Kind):
     """numpy.random.RandomState, the global one too: its whole state."""
 
@@ -400,6 +473,8 @@ def kind_for(cls: type, store: ChunkStore) -> Kind | None:
     """Give the kind of a type of numpy's, or None."""
     if issubclass(cls, np.ndarray):
         return ArrayKind(cls, store)
+    if issubclass(cls, np.void):
+        return RecordKind(cls)
     if cls is np.random.RandomState:
         return RandomStateKind(cls)
     return None

@@ -149,6 +149,11 @@ def is_heap_type(cls: type) -> bool:
     return bool(flags & HEAP_TYPE)
 
 
+OWN = 3
+"""References to the `__dict__` of an instance that nobody else holds, as getrefcount counts them
+in a function that keeps it in a variable."""
+
+
 class Layout:
     """Where instances of one type keep attributes: slots, and a `__dict__` if they have one."""
 
@@ -180,6 +185,11 @@ class Layout:
         """Whether instances have a `__dict__`."""
         return self._dict is not None
 
+    @property
+    def can_replace_dict(self) -> bool:
+        """Whether an instance can be given another `__dict__`."""
+        return isinstance(self._dict, GetSetDescriptorType)
+
     def names(self) -> list[str]:
         """Return the names of the slots."""
         return [member.__name__ for member in self.members]
@@ -203,8 +213,7 @@ class Layout:
                 parts.append(UNSET)
         if self._dict is not None:
             mapping = self._dict.__get__(value)
-            own = 3  # the instance, the variable here, the argument of getrefcount
-            if sys.getrefcount(mapping) > own:
+            if sys.getrefcount(mapping) > OWN:
                 return [*parts, SHARED, mapping]
             for item in dict.items(mapping):
                 parts += item
@@ -221,7 +230,12 @@ class Layout:
             shared = rest[1]
         elif self._dict is not None:
             mapping = self.dict_of(value)
-            attributes = plan_dict(mapping, rest)
+            if sys.getrefcount(mapping) > OWN and self.can_replace_dict:
+                # Others hold it, and did not then: from now on it is theirs.
+                shared = {}
+                attributes = plan_dict(shared, rest)
+            else:
+                attributes = plan_dict(mapping, rest)
 
         def commit() -> object:
             displaced: list[object] = []
@@ -238,7 +252,7 @@ class Layout:
                 if self.dict_of(value) is not shared:
                     displaced.append(self.dict_of(value))
                     self._dict.__set__(value, shared)
-            elif attributes is not None:
+            if attributes is not None:
                 displaced.append(attributes())
             return displaced
 

@@ -38,10 +38,13 @@ class BytesKind(Kind):
         return 2
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
-        """Make it empty."""
+        """Make it as long as it was: a memoryview of it may come before it is filled."""
+        size = total(slots[3 : 3 + slots[2]])
         if self.is_array:
-            return array.array.__new__(parts[0], parts[1])
-        return bytearray.__new__(parts[0])
+            return array.array.__new__(parts[0], parts[1], bytes(size))
+        made = bytearray.__new__(parts[0])
+        bytearray.extend(made, bytes(size))
+        return made
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """Another length needs that nobody holds its memory; the type code can't change."""
@@ -52,7 +55,7 @@ class BytesKind(Kind):
                 return True
         base: Any = array.array if self.is_array else bytearray
         try:
-            base.append(value, 0)
+            base.append(value, "\0" if self.is_array and slots[1] in "uw" else 0)
             base.pop(value)
         except (BufferError, TypeError):
             return False

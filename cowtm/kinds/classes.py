@@ -76,6 +76,9 @@ class ClassKind(Kind):
             for name, held in wanted.items():
                 if name not in now or now[name] is not held:
                     type.__setattr__(value, name, held)
+            for name in _misplaced(value, wanted):
+                type.__delattr__(value, name)
+                type.__setattr__(value, name, wanted[name])
             return displaced
 
         return commit
@@ -88,5 +91,17 @@ class ClassKind(Kind):
         names += [n for n in before if n not in after]
         return f"class attributes {', '.join(names[:3])} changed"
 
+
+def _misplaced(value: Any, wanted: dict[str, Any]) -> list[str]:
+    """Return the attributes to be set once more, so that all are in the order wanted."""
+    order = [name for name in class_dict(value) if name in wanted]
+    names = list(wanted)
+    first = next((i for i, name in enumerate(names) if order[i] != name), len(names))
+    tail = names[first:]
+    return [] if _FIXED & set(tail) else tail
+
+
+_FIXED = frozenset({"__module__", "__doc__", "__qualname__", "__abstractmethods__"})
+"""Attributes that can't be deleted, or mean something else to the class when set."""
 
 _bases: Any = type.__dict__["__bases__"]

@@ -8,24 +8,37 @@ in C.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pandas._libs import internals  # no stubs
+from pandas import Index
+from pandas._libs import internals
 from pandas._libs.arrays import NDArrayBacked
-from pandas._libs.internals import BlockPlacement
+from pandas._libs.internals import BlockPlacement  # type: ignore[import-not-found]
 from pandas._libs.interval import IntervalMixin
 from pandas._libs.sparse import SparseIndex
 from pandas._libs.tslibs.offsets import BaseOffset
 from pandas.api.extensions import ExtensionDtype
 from pandas.arrays import ArrowExtensionArray
 
-from cowtm.chunks import ChunkStore
-from cowtm.kinds.base import ByValue, Commit, ContentOf, InstanceKind, Kind, Layout, name_of
+from cowtm.kinds.base import (
+    ByValue,
+    Commit,
+    ContentOf,
+    InstanceKind,
+    Kind,
+    Layout,
+    name_of,
+    plain_instances,
+)
+from cowtm.kinds.reference import ReferenceKind
 from cowtm.native import GENERIC, Node
+
+if TYPE_CHECKING:
+    from cowtm.chunks import ChunkStore
 
 
 class BlockKind(Kind):
-    """One block of a frame: class, where its columns are, number of dimensions, values."""
+    """One block of a frame: class, where its columns are, number of dimensions, values, sharing."""
 
     name = "block"
     by_value = True
@@ -36,11 +49,12 @@ class BlockKind(Kind):
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read the block."""
-        return [type(value), Placement(value.mgr_locs), value.ndim, value.values]
+        placement = Placement(value.mgr_locs)
+        return [type(value), placement, value.ndim, value.values, Held(value.refs)]
 
     def same(self, old: object, new: object) -> bool:
-        """Compare placements."""
-        if isinstance(old, Placement):
+        """Compare placements and what is known of sharing."""
+        if isinstance(old, Placement | Held):
             return old.matches(new)
         return type(old) is type(new) is int and old == new
 
@@ -50,22 +64,44 @@ class BlockKind(Kind):
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make the block."""
-        cls, placement, ndim, values = parts
-        return cls(values, placement=placement.make(), ndim=ndim)
+        cls, placement, ndim, values, refs = parts
+        return cls(values, placement=placement.make(), ndim=ndim, refs=refs.value)
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare pointing it at its values."""
-        _, placement, _, values = parts
+        _, placement, _, values, refs = parts
 
         def commit() -> object:
-            displaced = value.values
-            if displaced is not values:
+            displaced = value.values, value.refs
+            if displaced[0] is not values:
                 value.values = values
+            if displaced[1] is not refs.value:
+                _leave(displaced[1], value)
+                refs.value.add_reference(value)
+                value.refs = refs.value
             if not placement.matches(Placement(value.mgr_locs)):
                 value.mgr_locs = placement.make()
             return displaced
 
         return commit
+
+
+def _leave(refs: Any, value: Any) -> None:
+    """Have a block or an index count no longer among those that share memory."""
+    refs.referenced_blocks = [ref for ref in refs.referenced_blocks if ref() is not value]
+
+
+class Held(ByValue):
+    """An object that is kept itself, not its contents; two are the same if they are one."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether two are the same one."""
+        return isinstance(other, Held) and self.value is other.value
 
 
 class Placement(ByValue):
@@ -89,11 +125,7 @@ class Placement(ByValue):
 
 
 class ManagerKind(Kind):
-    """A block manager: class, axes, blocks. What it derives from them is left to be derived anew.
-
-    The references by which pandas tells who shares a block are not recorded: they hold weakly, and
-    blocks that live on keep theirs.
-    """
+    """A block manager: class, axes, blocks; what it derives from them is derived anew."""
 
     name = "block manager"
 
@@ -179,7 +211,7 @@ class BackedArrayKind(Kind):
     def parts(self, value: Any) -> Sequence[object]:
         """Read dtype, array, attributes."""
         dtype, array = value._dtype, value._ndarray  # noqa: SLF001
-        return [type(value), dtype, array, *self.layout.read(value)]
+        return [type(value), dtype, array, *_without_caches(self.layout.read(value))]
 
     def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
         """Class, dtype and array are given at birth."""
@@ -209,22 +241,15 @@ class BackedArrayKind(Kind):
         return f"{slots[1]} {_length(slots[2], content_of)}"
 
 
-class Held(ByValue):
-    """An array of arrow's: it never changes, so it is kept itself, its memory not copied."""
+class Arrow(Held):
+    """An array of arrow's: it never changes, so its memory is not copied."""
 
-    __slots__ = ("array",)
-
-    def __init__(self, array: Any) -> None:
-        self.array = array
+    __slots__ = ()
 
     @property
     def shape(self) -> tuple[int]:
         """The number of elements, as numpy says it."""
-        return (len(self.array),)
-
-    def matches(self, other: Any) -> bool:
-        """Tell whether two are the same one."""
-        return isinstance(other, Held) and self.array is other.array
+        return (len(self.value),)
 
 
 class ArrowKind(InstanceKind):
@@ -236,19 +261,96 @@ class ArrowKind(InstanceKind):
     def parts(self, value: Any) -> Sequence[object]:
         """Read class and attributes."""
         read = self.layout.read(value)
-        return [type(value), *(Held(part) if _is_arrow(part) else part for part in read)]
+        return [type(value), *(Arrow(part) if _is_arrow(part) else part for part in read)]
 
     def same(self, old: object, new: object) -> bool:
         """Compare arrow's arrays."""
-        return isinstance(old, Held) and old.matches(new)
+        return isinstance(old, Arrow) and old.matches(new)
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing the attributes."""
-        return super().plan(value, [p.array if isinstance(p, Held) else p for p in parts])
+        return super().plan(value, [p.value if isinstance(p, Arrow) else p for p in parts])
 
 
 def _is_arrow(part: object) -> bool:
     return name_of(type(part))[0].partition(".")[0] == "pyarrow"
+
+
+class Cache(ByValue):
+    """Stands for what an object keeps to answer faster, whatever is in it: one is as another."""
+
+    __slots__ = ()
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether the other is such a one too."""
+        return isinstance(other, Cache)
+
+
+class CachedKind(InstanceKind):
+    """A plain instance of pandas', but for what it keeps to answer faster: that starts anew.
+
+    So looking something up in a frame is no change of it.
+
+    Attributes:
+        born_with: caches that such an object has from its birth on, and has to have.
+
+    """
+
+    code = GENERIC
+    by_value = True
+    born_with: ClassVar[tuple[str, ...]] = ("_item_cache",)
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read class and attributes."""
+        read = self.layout.read(value)
+        count = len(self.members)
+        return [type(value), *read[:count], *_without_caches(read[count:], self.born_with)]
+
+    def same(self, old: object, new: object) -> bool:
+        """Compare caches, which are alike."""
+        return isinstance(old, Cache) and isinstance(new, Cache)
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the attributes; what was kept about the old ones is forgotten."""
+        return super().plan(value, [{} if isinstance(p, Cache) else p for p in parts])
+
+
+def _without_caches(pairs: Sequence[object], born_with: tuple[str, ...] = ()) -> list[object]:
+    """Leave caches out of names and values that stand in turn, or put a `Cache` for them."""
+    kept: list[object] = []
+    for index in range(0, len(pairs) - 1, 2):
+        name, held = pairs[index : index + 2]
+        if name in born_with:
+            kept += [name, Cache()]
+        elif name not in CACHES:
+            kept += [name, held]
+    return kept
+
+
+CACHES = ("_cache", "_item_cache")
+"""Attributes in which pandas keeps what it derived from the others."""
+
+
+class IndexKind(CachedKind):
+    """An index: a block whose memory it lies in must know of it."""
+
+    born_with = ("_cache",)
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the attributes."""
+        attributes = super().plan(value, parts)
+
+        def commit() -> object:
+            before = self.layout.dict_of(value).get("_references")
+            displaced = attributes()
+            refs = self.layout.dict_of(value).get("_references")
+            if refs is not None and not any(ref() is value for ref in refs.referenced_blocks):
+                refs.add_index_reference(value)
+            if before is not None and before is not refs:
+                _leave(before, value)
+            return displaced
+
+        return commit
 
 
 class IntervalKind(InstanceKind):
@@ -263,16 +365,25 @@ def kind_for(cls: type, store: ChunkStore) -> Kind | None:  # noqa: ARG001
     """Give the kind of a type of pandas', or None."""
     if issubclass(cls, NDArrayBacked):
         return BackedArrayKind(cls)
-    if issubclass(cls, IntervalMixin):
-        return IntervalKind(cls)
-    if issubclass(cls, ArrowExtensionArray):
-        return ArrowKind(cls)
     if issubclass(cls, internals.Block):
         return BlockKind(cls)
     if cls.__name__ in ("BlockManager", "SingleBlockManager"):
         return ManagerKind(cls)
-    return None
+    if cls.__name__ == "IntervalTree":
+        return ReferenceKind("a look-up table of an index", quiet=True)
+    if not plain_instances(cls):
+        return None
+    for base, kind in _PLAIN:
+        if issubclass(cls, base):
+            return kind(cls)
+    return CachedKind(cls)
 
+
+_PLAIN: tuple[tuple[type, type[InstanceKind]], ...] = (
+    (Index, IndexKind),
+    (IntervalMixin, IntervalKind),
+    (ArrowExtensionArray, ArrowKind),
+)
 
 _VALUES = ("Timestamp", "Timedelta", "Period", "Interval", "NaTType", "NAType")
 

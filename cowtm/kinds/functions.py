@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import gc
 from collections.abc import Sequence
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
-from cowtm.kinds.base import Commit, ContentOf, Kind, Layout
+from cowtm.kinds.base import ByValue, Commit, ContentOf, Kind, Layout
 from cowtm.native import SELECT, UNSET
 
 
@@ -46,17 +46,41 @@ _FIELDS = (
 )
 
 
+class Globals(ByValue):
+    """The globals of a function, a leaf: they are a namespace of their own, not part of it."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether it is the same namespace."""
+        return bool(self.names is other.names)
+
+
 class FunctionKind(Kind):
     """A function: globals, number of cells, cells, fields, attributes."""
 
     name = "function"
     follow = True
 
+    def __init__(self) -> None:
+        self._globals: dict[int, Globals] = {}
+
+    def _globals_of(self, value: Any) -> Globals:
+        """Give one leaf for each namespace, the same at each reading."""
+        names = _globals.__get__(value)
+        known = self._globals.get(id(names))
+        if known is None:
+            known = self._globals[id(names)] = Globals(names)
+        return known
+
     def parts(self, value: Any) -> Sequence[object]:
         """Read all of it; annotations and attributes that are empty stay untouched."""
         cells = _closure.__get__(value) or ()
         return [
-            _globals.__get__(value),
+            self._globals_of(value),
             len(cells),
             *cells,
             *(getattr(value, field, UNSET) for field in _FIELDS),
@@ -72,7 +96,7 @@ class FunctionKind(Kind):
         count = parts[1]
         code = parts[2 + count]
         closure = tuple(parts[2 : 2 + count]) or None
-        return FunctionType(code, parts[0], closure=closure)
+        return FunctionType(code, parts[0].names, closure=closure)
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """The cells can't be changed, nor their number."""
@@ -246,22 +270,39 @@ class PartialKind(Kind):
 
 
 class PropertyKind(Kind):
-    """A property: its functions and its text."""
+    """A property: class, functions, text, attributes if the class has any."""
 
     name = "property"
-    frozen = True
 
     def __init__(self, cls: type) -> None:
         self.cls: type = cls
+        self.layout = Layout(cls)
+        self.frozen = not self.layout.has_dict and not self.layout.members
 
     def parts(self, value: Any) -> Sequence[object]:
-        """Read the functions."""
+        """Read functions and attributes."""
         own = property.__dict__
-        return [own[name].__get__(value) for name in ("fget", "fset", "fdel", "__doc__")]
+        fields = (own[name].__get__(value) for name in ("fget", "fset", "fdel", "__doc__"))
+        return [type(value), *fields, *self.layout.read(value)]
+
+    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
+        """Class, functions and text are given at birth."""
+        return 5
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
-        """Make it anew."""
-        return property(*parts)
+        """Make it anew, past the constructor of the class."""
+        made = property.__new__(parts[0])
+        property.__init__(made, *parts[1:5])
+        return made
+
+    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
+        """The functions can't be changed."""
+        now = self.parts(value)[:5]
+        return all(getattr(s, "object", s) is part for s, part in zip(slots, now, strict=False))
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the attributes."""
+        return self.layout.plan(value, parts[5:])
 
 
 class WrapperKind(Kind):
@@ -309,6 +350,36 @@ class ViewKind(Kind):
         return {type({}.keys()): dict.keys, type({}.values()): dict.values}.get(
             self.cls, dict.items
         )(parts[0])
+
+
+class ProxyChoice(Kind):
+    """Tells read-only views of a dict, which are recorded, from those of a class's attributes."""
+
+    name = "read-only view"
+    code = SELECT
+
+    def __init__(self) -> None:
+        self._tracked = ProxyKind()
+
+    def select(self, value: Any) -> Kind | None:
+        """A view of a class belongs to the class."""
+        (mapping,) = gc.get_referents(value)
+        return None if type(mapping) is dict and "__module__" in mapping else self._tracked
+
+
+class ProxyKind(Kind):
+    """types.MappingProxyType: the mapping behind."""
+
+    name = "read-only view"
+    frozen = True
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read the mapping."""
+        return gc.get_referents(value)
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """View anew."""
+        return MappingProxyType(parts[0])
 
 
 class SliceKind(Kind):

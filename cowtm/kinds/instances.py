@@ -108,6 +108,7 @@ class ExceptionKind(Kind):
     def __init__(self, cls: type) -> None:
         self.cls: type = cls
         self.layout = Layout(cls)
+        self.is_group = BaseExceptionGroup in mro_of(cls)
         self.fields = [
             member
             for base in mro_of(cls)
@@ -131,12 +132,15 @@ class ExceptionKind(Kind):
         ]
 
     def needs(self, slots: Sequence[object]) -> int:  # noqa: ARG002
-        """Class and arguments are given at birth."""
-        return 2
+        """Class and arguments are given at birth; so are the exceptions of a group."""
+        return 5 + len(self.fields) if self.is_group else 2
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make it without running a constructor of the user's."""
         cls, args = parts[0], parts[1]
+        if self.is_group:
+            named = dict(zip((field.__name__ for field in self.fields), parts[5:], strict=True))
+            args = named["message"], named["exceptions"]
         base = next(base for base in mro_of(cls) if not is_heap_type(base))
         try:
             return base.__new__(cls, *args)

@@ -54,9 +54,10 @@ class OpaqueKind(Kind):
 
     def parts(self, value: Any) -> Sequence[object]:
         """Take the object apart."""
+        # Asking for the dict makes it: before it reduces, so that it says the same each time.
+        own = self.layout.dict_of(value) if self.layout.has_dict else None
         reduced = self._reduce(value)
         flat: list[object] = []
-        own = self.layout.dict_of(value) if self.layout.has_dict else None
         encoder = Encoder(self._kind_of, own, flat)
         trees = [encoder.encode(reduced, index) for index in range(2)]
         head = len(flat)
@@ -105,7 +106,7 @@ class OpaqueKind(Kind):
         return function(*arguments)
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
-        """In place only if nothing but the state differs, and there is one."""
+        """In place only if nothing but the state differs."""
         if type(value) is not self.cls:
             return False
         try:
@@ -115,7 +116,7 @@ class OpaqueKind(Kind):
         now, then = live[0], slots[0]
         if not isinstance(now, Shape) or now.head != then.head or now.tree[:2] != then.tree[:2]:
             return False
-        if then.tree[2] == _NONE or then.tree[3:5] != (_NONE, _NONE):
+        if then.tree[3:5] != (_NONE, _NONE) or (then.tree[2] == _NONE) != (now.tree[2] == _NONE):
             return False
         heads = zip(live[1 : 1 + now.head], slots[1 : 1 + now.head], strict=True)
         return all(getattr(b, "object", b) is a or same_leaf(b, a) for a, b in heads)

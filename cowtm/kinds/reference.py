@@ -13,7 +13,6 @@ from types import (
     CoroutineType,
     FrameType,
     GeneratorType,
-    MappingProxyType,
     TracebackType,
 )
 from typing import Any
@@ -81,7 +80,6 @@ RESOURCES: dict[type, str] = {
     AsyncGeneratorType: "an asynchronous generator",
     FrameType: "a frame",
     TracebackType: "a traceback",
-    MappingProxyType: "a read-only view of a mapping",
     type(iter({})): "an iterator over a dict",
     type(iter({}.values())): "an iterator over a dict",
     type(iter({}.items())): "an iterator over a dict",
@@ -92,14 +90,7 @@ RESOURCES: dict[type, str] = {
 BY_NAME: dict[tuple[str, str], str] = {
     ("_io", "_IOBase"): "an open file",
     ("_socket", "socket"): "a socket",
-    ("_thread", "lock"): "a lock",
-    ("_thread", "RLock"): "a lock",
     ("threading", "Thread"): "a thread",
-    ("threading", "Condition"): "a condition",
-    ("threading", "Event"): "an event",
-    ("threading", "Semaphore"): "a semaphore",
-    ("threading", "Barrier"): "a barrier",
-    ("_thread", "_local"): "thread-local data",
     ("subprocess", "Popen"): "a process",
     ("multiprocessing.process", "BaseProcess"): "a process",
     ("concurrent.futures._base", "Executor"): "an executor",
@@ -107,13 +98,24 @@ BY_NAME: dict[tuple[str, str], str] = {
     ("asyncio.events", "AbstractEventLoop"): "an event loop",
     ("_asyncio", "Future"): "a future",
     ("_asyncio", "Task"): "a task",
-    ("asyncio.locks", "Lock"): "a lock",
     ("sqlite3", "Connection"): "a database connection",
     ("sqlite3", "Cursor"): "a database cursor",
     ("mmap", "mmap"): "mapped memory",
     ("_contextvars", "Context"): "a context",
 }
 """(module, name) of a base class -> what an instance is called; resources, held weakly."""
+
+LASTING: dict[tuple[str, str], str] = {
+    ("_thread", "lock"): "a lock",
+    ("_thread", "RLock"): "a lock",
+    ("threading", "Condition"): "a condition",
+    ("threading", "Event"): "an event",
+    ("threading", "Semaphore"): "a semaphore",
+    ("threading", "Barrier"): "a barrier",
+    ("_thread", "_local"): "thread-local data",
+    ("asyncio.locks", "Lock"): "a lock",
+}
+"""The same for what costs nothing to hold, and what an object made anew could not do without."""
 
 QUIET: dict[tuple[str, str], str] = {
     ("logging", "Filterer"): "a logger",
@@ -138,6 +140,8 @@ def reference_for(cls: type) -> ReferenceKind | None:
         key = name_of(base)
         if key in BY_NAME and key != ("_io", "BytesIO"):
             return ReferenceKind(BY_NAME[key], resource=True)
+        if key in LASTING:
+            return ReferenceKind(LASTING[key])
         if key in QUIET:
             return ReferenceKind(QUIET[key], quiet=True)
         if key in (("_io", "BytesIO"), ("_io", "StringIO")):

@@ -42,6 +42,7 @@ from cowtm.kinds.functions import (
     MethodKind,
     PartialKind,
     PropertyKind,
+    ProxyChoice,
     SliceKind,
     ViewKind,
     WrapperKind,
@@ -55,6 +56,7 @@ from cowtm.kinds.instances import (
 from cowtm.kinds.opaque import OpaqueKind
 from cowtm.kinds.randoms import RandomKind
 from cowtm.kinds.reference import reference_for
+from cowtm.native import UNSET, TrackingNamespace
 
 LEAVES: frozenset[type] = frozenset(
     {
@@ -91,6 +93,8 @@ LEAVES: frozenset[type] = frozenset(
         re.Pattern,
         re.Match,
         Chunk,
+        type(UNSET),
+        TrackingNamespace,  # `names = locals()`: the namespace itself
     }
 )
 """Exact types whose objects never change and hold nothing that does."""
@@ -128,6 +132,7 @@ class Kinds:
     def __init__(self, home: dict[str, Any], store: ChunkStore) -> None:
         self._store = store
         self._classes = ClassChoice(home)
+        self._known: dict[int, tuple[type, Kind | None]] = {}
         self._exact: dict[type, Kind] = {
             **EXACT,
             types.FunctionType: FunctionChoice(home),
@@ -135,13 +140,18 @@ class Kinds:
             types.MethodType: MethodKind(),
             types.BuiltinMethodType: BuiltinChoice(),
             types.MethodWrapperType: BuiltinChoice(),
+            types.MappingProxyType: ProxyChoice(),
             slice: SliceKind(),
             memoryview: MemoryviewKind(),
         }
 
     def kind_of(self, value: Any) -> Kind | None:
-        """Give the kind of an object."""
-        kind = self.classify(type(value))
+        """Give the kind of an object; of a type always the same."""
+        cls = type(value)
+        known = self._known.get(id(cls))
+        if known is None:
+            known = self._known[id(cls)] = cls, self.classify(cls)
+        kind = known[1]
         return kind if kind is None else kind.select(value)
 
     def classify(self, cls: type) -> Kind | None:

@@ -301,6 +301,7 @@ class ObjectTable:
             parts = self._read(kind, value)
         except Exception as error:  # noqa: BLE001  an object that can't be read stays by reference
             kind = node.kind = kind.refuse(value, error)
+            node.attach(value)  # the new kind may hold it strongly
             parts = kind.parts(value)
         if old is not None and old.kind is kind and self._same(old, parts):
             self._stack.extend(reversed(old.nodes()))
@@ -320,9 +321,13 @@ class ObjectTable:
         slots = old.flat()
         if len(slots) != len(parts):
             return False
-        return all(
-            self._equal(old.kind, slot, part) for slot, part in zip(slots, parts, strict=True)
-        )
+        if all(self._equal(old.kind, slot, part) for slot, part in zip(slots, parts, strict=True)):
+            return True
+        if old.kind.code != SET:
+            return False
+        # A set that travel filled anew may iterate in another order.
+        here = {id(part) for part in parts}
+        return all(id(slot.object if type(slot) is Node else slot) in here for slot in slots)
 
     def _equal(self, kind: Kind, slot: object, part: object) -> bool:
         if slot is part:

@@ -21,6 +21,7 @@ import random
 import re
 import types
 import uuid
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -45,8 +46,8 @@ class Form:
     """Number -> what that object is."""
     objects: list[Any] = field(compare=False, repr=False)
     """Number -> the object itself, alive."""
-    attributes: set[int] = field(compare=False, repr=False)
-    """Numbers of dicts that are the `__dict__` of an instance."""
+    made: set[int] = field(compare=False, repr=False)
+    """Numbers of objects made for the walk, or that holding would change: `__dict__`."""
 
     def difference(self, other: Form) -> str:
         """Say where two forms differ first; empty if they are equal."""
@@ -132,7 +133,7 @@ def form_of(
     walk = _Walk(classes=classes, module=module)
     tokens = {name: walk.token(value) for name, value in names.items()}
     walk.run()
-    return Form(tokens, walk.records, walk.objects, walk.dicts)
+    return Form(tokens, walk.records, walk.objects, walk.made)
 
 
 def session_form(home: Mapping[str, Any], *, classes: bool = True, module: str) -> Form:
@@ -149,7 +150,7 @@ class _Walk:
     def __init__(self, *, classes: bool, module: str) -> None:
         self.records: list[tuple[Any, ...]] = []
         self.objects: list[Any] = []
-        self.dicts: set[int] = set()
+        self.made: set[int] = set()
         self._numbers: dict[int, int] = {}
         self._classes = classes
         self._module = module
@@ -182,14 +183,20 @@ class _Walk:
             return "=", cls.__name__, repr(value)
         if issubclass(cls, enum.Enum):
             return "enum", cls.__qualname__, value.name
-        if issubclass(cls, np.generic | np.dtype):
+        if issubclass(cls, np.generic | np.dtype) and not issubclass(cls, np.void):
             return "=", cls.__name__, repr(value)
         if issubclass(cls, type):
             if type.__dict__["__module__"].__get__(value) != self._module:
                 return "class", _name(value)
             return None if self._classes else ("class", id(value))
+        if cls in (types.GenericAlias, types.UnionType, re.Match) or cls.__module__ == "typing":
+            return "=", cls.__name__, repr(value)
+        if cls.__name__ in ("Timestamp", "Timedelta", "Interval", "NaTType", "NAType"):
+            return "=", cls.__name__, repr(value)
         if issubclass(cls, types.ModuleType):
             return "module", value.__name__
+        if issubclass(cls, weakref.ref):
+            return "weak reference", cls.__name__
         if cls is types.CodeType:
             return "code", _code(value)
         if cls is types.BuiltinFunctionType and (
@@ -204,7 +211,42 @@ class _Walk:
         for base, describe in _DESCRIBERS:
             if isinstance(value, base):
                 return describe(self, value)
-        return ("instance", *self.attributes(value))
+        cls = type(value)
+        known = len(self.objects)
+        if cls.__module__.partition(".")[0] == "pandas":
+            described = self.frame(value)
+        elif not any(base.__flags__ & _HEAP_TYPE for base in cls.__mro__):
+            described = self.reduced(value)
+        else:
+            return ("instance", *self.attributes(value))
+        self.made.update(range(known, len(self.objects)))  # for the asking
+        return described
+
+    def reduced(self, value: Any) -> tuple[Any, ...]:
+        """Describe an object of C's by what pickle would take of it."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                pieces = value.__reduce_ex__(4)
+            except TypeError:
+                return ("itself", id(value))
+        return "reduced", tuple(
+            self.tokens(piece) if type(piece) is tuple else self.token(piece)
+            for piece in (pieces if type(pieces) is tuple else (pieces,))
+        )
+
+    def frame(self, value: Any) -> tuple[Any, ...]:
+        """Describe a frame, series or index by what its methods say."""
+        if not hasattr(value, "iloc") and not hasattr(value, "get_loc"):
+            return ("something of pandas",)
+        elements = self.tokens(value.to_numpy(dtype=object).ravel().tolist())
+        described: tuple[Any, ...] = ("frame", str(getattr(value, "name", "")), value.shape, elements)
+        for part in ("index", "columns", "attrs", "dtypes", "names"):
+            if part == "dtypes" and hasattr(value, part):
+                described += (str(value.dtypes),)
+            elif hasattr(value, part):
+                described += (part, self.token(getattr(value, part)))
+        return described
 
     def attributes(self, value: Any) -> tuple[Token, ...]:
         """Describe slots and `__dict__`; the dict is an object, so that others may share it."""
@@ -213,17 +255,16 @@ class _Walk:
         mapping = None
         for base in cls.__mro__:
             for name, member in vars(base).items():
-                if type(member) is types.MemberDescriptorType and name not in _HIDDEN:
+                if name == "__dict__" and mapping is None and type(member) in _DICT_MEMBERS:
+                    mapping = member.__get__(value)
+                elif _is_field(base, name, member):
                     try:
                         found.append((name, self.token(member.__get__(value))))
                     except AttributeError:
                         found.append((name, "unset"))
-                if name == "__dict__" and mapping is None:
-                    if type(member) is types.GetSetDescriptorType:
-                        mapping = member.__get__(value)
         if mapping is not None:
             token = self.token(mapping)
-            self.dicts.add(token[1])
+            self.made.add(token[1])
             found.append(("__dict__", token))
         return tuple(found)
 
@@ -258,10 +299,8 @@ class _Walk:
         return "class", value.__qualname__, self.tokens(value.__bases__), self.pairs(own.items())
 
     def array(self, value: Any) -> tuple[Any, ...]:
-        root = value
-        while isinstance(root, np.ndarray) and root.base is not None:
-            root = root.base
-        plain = value.view(np.ndarray)
+        root = _root(value)
+        plain = np.ndarray.view(value, np.ndarray)
         head = (
             "array",
             repr(plain.dtype),
@@ -279,7 +318,33 @@ class _Walk:
         return *head, start, self.token(root), plain.tobytes() if not plain.dtype.hasobject else 0
 
 
-_HIDDEN = {"__dict__", "__weakref__"}
+    def memory(self, value: memoryview) -> tuple[Any, ...]:
+        try:
+            held = self.token(value.obj)
+        except ValueError:
+            return ("released",)
+        return value.format, value.shape, value.readonly, value.tobytes(), held
+
+
+def _is_field(cls: type, name: str, member: Any) -> bool:
+    return (
+        type(member) is types.MemberDescriptorType
+        and ("__slots__" in vars(cls) or issubclass(cls, BaseException))
+        and name not in ("__dict__", "__weakref__")
+    )
+
+
+_DICT_MEMBERS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+_HEAP_TYPE = 1 << 9
+
+
+def _root(value: Any) -> Any:
+    """Return what owns the memory of an array; numpy puts objects of its own between."""
+    while True:
+        below = value.obj if type(value) is memoryview else getattr(value, "base", None)
+        if below is None:
+            return value
+        value = below
 
 
 def _address(value: Any) -> int:
@@ -322,11 +387,19 @@ _DESCRIBERS: list[tuple[Any, Callable[[_Walk, Any], tuple[Any, ...]]]] = [
     (types.CellType, _Walk.cell),
     (types.MethodType, lambda w, v: (w.token(v.__func__), w.token(v.__self__))),
     (types.BuiltinMethodType, lambda w, v: (v.__name__, w.token(v.__self__))),
-    (functools.partial, lambda w, v: (*w.tokens((v.func, v.args)), w.pairs(v.keywords.items()))),
-    (property, lambda w, v: w.tokens((v.fget, v.fset, v.fdel))),
-    (staticmethod, lambda w, v: w.tokens((v.__func__,))),
-    (classmethod, lambda w, v: w.tokens((v.__func__,))),
+    (
+        functools.partial,
+        _subclass(lambda w, v: (*w.tokens((v.func, v.args)), w.pairs(v.keywords.items()))),
+    ),
+    (property, _subclass(lambda w, v: w.tokens((v.fget, v.fset, v.fdel)))),
+    (staticmethod, _subclass(lambda w, v: w.tokens((v.__func__,)))),
+    (classmethod, _subclass(lambda w, v: w.tokens((v.__func__,)))),
+    (types.SimpleNamespace, _subclass(lambda w, v: ())),  # noqa: ARG005
+    (type({}.keys()), lambda w, v: w.pairs(v.mapping.items())),
+    (type({}.values()), lambda w, v: w.pairs(v.mapping.items())),
+    (type({}.items()), lambda w, v: w.pairs(v.mapping.items())),
     (np.ndarray, _Walk.array),
+    (np.void, lambda w, v: (repr(v.dtype), v.tobytes(), w.token(_root(v)))),
     (list, _subclass(lambda w, v: w.tokens(list.__iter__(v)))),
     (tuple, _subclass(lambda w, v: w.tokens(tuple.__iter__(v)))),
     (
@@ -343,8 +416,10 @@ _DESCRIBERS: list[tuple[Any, Callable[[_Walk, Any], tuple[Any, ...]]]] = [
     (collections.deque, _subclass(lambda w, v: (v.maxlen, *w.tokens(v)))),
     (bytearray, _subclass(lambda _, v: (bytes(v),))),
     (array.array, _subclass(lambda _, v: (v.typecode, v.tobytes()))),
-    (memoryview, lambda w, v: (v.format, v.shape, v.readonly, v.tobytes(), w.token(v.obj))),
-    (weakref.ref, lambda w, v: w.tokens((v(), v.__callback__))),
+    (memoryview, _Walk.memory),
+    (np.random.Generator, lambda w, v: (w.token(v.bit_generator),)),
+    (np.random.BitGenerator, lambda _, v: (repr(v.state),)),
+    (np.random.RandomState, lambda _, v: (repr(v.get_state(legacy=False)),)),
     (random.Random, _subclass(lambda _, v: (hash(v.getstate()),))),
     (types.MappingProxyType, lambda w, v: w.pairs(v.items())),
     (io.BytesIO, _subclass(lambda _, v: (v.getvalue(), v.tell()))),

@@ -18,7 +18,7 @@ Step = tuple[str, Any]
 Program = list[Step]
 
 PRELUDE = """
-import collections, copy, functools, random, weakref, types, array
+import collections, contextlib, copy, functools, random, weakref, types, array
 import numpy as np
 """
 
@@ -172,7 +172,7 @@ _STATEMENTS = (
     "1 / 0",
     "import math",
     "for {data} in [{any}, {n}]: pass",
-    "with memoryview(bytearray(3)) as {data}: pass",
+    "with contextlib.nullcontext([{any}]) as {data}: pass",
     "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    {data} = error.with_traceback(None)",
     "{data}.__cause__ = ValueError({any})",
     "exec('{data} = [{n}]')",

@@ -1,0 +1,1 @@
+"""What recording costs, next to the alternatives, measured in one run: ``make bench``."""

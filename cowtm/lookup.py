@@ -1,0 +1,134 @@
+"""Looks at states without moving there: what they held, how two of them differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from cowtm.changes import Changes, History
+from cowtm.delta import Delta
+from cowtm.display import Table, describe, names_text
+from cowtm.errors import NameNotFound
+from cowtm.mirror import Mirror, is_variable
+from cowtm.native import UNSET, Content, Node
+from cowtm.recorder import names_in
+from cowtm.timeline import RESULT, Number, Timeline
+
+NEAR = 12
+"""Names that an error lists."""
+
+_DIFF = ("variable", "what", "account")
+
+
+class Lookup:
+    """Looks at the states of one timeline.
+
+    Args:
+        mirror: the present, as recorded.
+        timeline: the states.
+
+    """
+
+    def __init__(self, mirror: Mirror, timeline: Timeline) -> None:
+        self._mirror = mirror
+        self._timeline = timeline
+
+    def build(self, goal: Number, names: Iterable[str] | None) -> dict[str, Any]:
+        """Make fresh objects for some names of a state, all if None.
+
+        Raises:
+            NameNotFound: a name was not there in that state.
+
+        """
+        delta = self._delta_to(goal)
+        bindings = self._bindings_of(delta)
+        wanted = names_in(bindings) if names is None else list(names)
+        for name in wanted:
+            if not isinstance(name, str) or name not in bindings or not is_variable(name):
+                msg = f"there is no variable {name!r} after cell {goal}"
+                raise NameNotFound(_with_names(msg, bindings))
+        return self._mirror.build({name: bindings[name] for name in wanted}, delta)
+
+    def result(self, goal: Number) -> Any:
+        """Make the result of a state's cell, a fresh object; None if there was none."""
+        delta = self._delta_to(goal)
+        slot = self._bindings_of(delta).get(RESULT)
+        return self._mirror.build({RESULT: slot}, delta)[RESULT]
+
+    def live_result(self) -> Any:
+        """Return the result of the state that the present is in: the object itself."""
+        slot = self._mirror.bindings.get(RESULT)
+        return slot.object if type(slot) is Node else slot
+
+    def path(self, start: Number, goal: Number) -> Delta:
+        """Return the step from one state to another."""
+        return self._timeline.path(start, goal)
+
+    def same(self, one: Number, other: Number) -> bool:
+        """Tell whether two states differ in no variable."""
+        delta = self._timeline.path(one, other)
+        return not names_in(delta.bindings) and not self.names_reaching(delta)
+
+    def names_reaching(self, delta: Delta) -> set[str]:
+        """Return the variables of the present that lead to something that `delta` changes."""
+        found = Changes(delta, self._mirror.bindings, self._mirror.content).names
+        return {name for name in found if is_variable(name)}
+
+    def diff(self, start: Number, goal: Number) -> Table:
+        """Tell what differs between two states."""
+        to_start, to_goal = self._delta_to(start), self._delta_to(goal)
+        before_of, after_of = self._contents_of(to_start), self._contents_of(to_goal)
+        before, after = self._bindings_of(to_start), self._bindings_of(to_goal)
+        changes = Changes(to_start.inverse().then(to_goal), after, after_of)
+        rows = []
+        for name in names_in({**before, **after}):
+            old, new = before.get(name, UNSET), after.get(name, UNSET)
+            if old is UNSET:
+                rows.append((name, "added", describe(new, after_of)))
+            elif new is UNSET:
+                rows.append((name, "removed", describe(old, before_of)))
+            elif old is not new:
+                said = f"{describe(old, before_of)} to {describe(new, after_of)}"
+                rows.append((name, "rebound", said))
+            elif name in changes.names:
+                rows.append((name, "changed", changes.account(name, before_of, after_of)))
+        notes = () if rows else ("no variable differs",)
+        return Table(f"from after cell {start} to after cell {goal}", _DIFF, rows, notes)
+
+    def versions(self, name: str) -> History:
+        """Return the versions of a variable on the way to the present.
+
+        Raises:
+            NameNotFound: no state on the way holds it.
+
+        """
+        numbers = self._timeline.ancestors(cast("Number", self._timeline.position))
+        line = [self._timeline[number] for number in reversed(numbers)]
+        versions = History(name, line) if isinstance(name, str) and is_variable(name) else ()
+        if not versions:
+            msg = f"no state on the way here holds a variable {name!r}"
+            raise NameNotFound(_with_names(msg, self._mirror.bindings))
+        return cast("History", versions)
+
+    def _delta_to(self, goal: Number) -> Delta:
+        return self._timeline.path(cast("Number", self._timeline.position), goal)
+
+    def _bindings_of(self, delta: Delta) -> dict[str, Any]:
+        bindings = dict(self._mirror.bindings)
+        delta.bindings.apply(bindings)
+        return bindings
+
+    def _contents_of(self, delta: Delta) -> Callable[[Node], Content | None]:
+        contents = delta.contents
+
+        def content_of(node: Node) -> Content | None:
+            if node in contents:
+                return cast("Content | None", contents.after.get(node))
+            return node.content
+
+        return content_of
+
+
+def _with_names(message: str, bindings: Iterable[str]) -> str:
+    near = names_text(names_in(bindings), NEAR)
+    return f"{message}; there are {near}" if near else message

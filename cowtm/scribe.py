@@ -1,0 +1,203 @@
+"""Writes a state into the timeline after every cell, and one before each travel."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import cast
+
+from cowtm.errors import BadInput
+from cowtm.interrupts import deferred_interrupts, paused_collection
+from cowtm.mirror import is_variable
+from cowtm.native import UNSET
+from cowtm.recorder import KEEP, Captured, Recorder
+from cowtm.timeline import Number, State, Timeline
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """A cell that is running."""
+
+    source: str
+    cell_id: str | None
+    started: float
+    """Seconds since 1970."""
+    clock: float
+    """When it started, by the clock that durations are measured with."""
+
+    @classmethod
+    def begin(cls, source: str, cell_id: str | None) -> Cell:
+        """Begin a cell now."""
+        return cls(source, cell_id, time.time(), time.perf_counter())
+
+    @property
+    def duration(self) -> float:
+        """Seconds since it started."""
+        return time.perf_counter() - self.clock
+
+
+class Scribe:
+    """Keeps the timeline of one namespace.
+
+    Thread-safety: calls take `lock`; what needs several calls to agree takes it around them.
+
+    Args:
+        recorder: finds what changed.
+        current_cell: gives the number of the cell that runs or ran last.
+        say: shows one line to the user.
+
+    Attributes:
+        timeline: the states.
+        steps: numbers of the states that `undo` goes back through, the last one last.
+        saving: whether cells are recorded.
+
+    """
+
+    def __init__(
+        self, recorder: Recorder, current_cell: Callable[[], int], say: Callable[[str], None]
+    ) -> None:
+        self.lock = threading.RLock()
+        self.timeline = Timeline()
+        self.steps: list[Number] = []
+        self.saving = True
+        self._recorder = recorder
+        self._current_cell = current_cell
+        self._say = say
+        self._cells: list[Cell] = []
+
+    @property
+    def position(self) -> Number:
+        """The state that the present came from; there is one once `begin` was called."""
+        return cast("Number", self.timeline.position)
+
+    def begin(self, number: int) -> None:
+        """Record what is there already as the first state."""
+        with self.lock:
+            self._record(number, None, None, 0.0)
+
+    def begin_cell(self, source: str, cell_id: str | None) -> Cell:
+        """Take note that a cell starts."""
+        cell = Cell.begin(source, cell_id)
+        with self.lock:
+            self._cells.append(cell)
+        return cell
+
+    def end_cell(
+        self, number: int | None, result: object, error: BaseException | None, cell: Cell | None
+    ) -> None:
+        """Record the state after a cell, see `TimeMachine.end_cell`."""
+        with self.lock:
+            if cell is None and self._cells:
+                cell = self._cells[-1]
+            if cell in self._cells:
+                self._cells.remove(cell)
+            if number is None:
+                return
+            if self._cells:
+                why = "it ran within another cell, whose state includes what it did"
+                self.timeline.note_missing(number, why)
+            elif not self.saving:
+                self.timeline.note_missing(number, "recording was off when it ran")
+                self._recorder.distrust()
+            else:
+                duration = cell.duration if cell is not None else 0.0
+                self._record(number, cell, error, duration, result=result)
+
+    def arrive(self) -> Number:
+        """Record what changed since the last state; return where the present is now."""
+        with self.lock:
+            if self.timeline.position is None:
+                msg = "this time machine was unhooked: it knows no states; %load_ext cowtm begins anew"
+                raise BadInput(msg)
+            cell = self._cells[0] if self._cells else None
+            number = self.timeline.free_number(self._current_cell())
+            duration = cell.duration if cell is not None else 0.0
+            state = self._record(number, cell, None, duration, result=KEEP, everything=True)
+            if state is not None and state.names:
+                self._say(f"cowtm: what had changed before is kept as state {number}.")
+            return self.position
+
+    def forget(self, numbers: list[Number]) -> list[Number]:
+        """Remove states from the timeline; returns those removed."""
+        with self.lock:
+            why = f"it was cleared at cell {self._current_cell()}"
+            removed = self.timeline.remove(numbers, why)
+            self.steps = [number for number in self.steps if number in self.timeline]
+            return removed
+
+    def close(self) -> None:
+        """Let go of everything."""
+        with self.lock:
+            self._recorder.mirror.table.clear()
+            self.timeline.clear()
+            self.steps.clear()
+            self._cells.clear()
+
+    def _record(
+        self,
+        number: Number,
+        cell: Cell | None,
+        error: BaseException | None,
+        duration: float,
+        *,
+        result: object = None,
+        everything: bool = False,
+    ) -> State | None:
+        """Capture what changed and add it as a state.
+
+        Returns:
+            The state; None if nothing had changed and the number tells that it is only a part of
+            a cell.
+
+        """
+        timeline = self.timeline
+        with deferred_interrupts(), paused_collection():
+            started = time.perf_counter()
+            captured = self._recorder.capture(
+                result=UNSET if result is None or _is_report(result) else result,
+                everything=everything,
+                seconds=duration,
+            )
+            if isinstance(number, str) and not captured.delta:
+                return None
+            if number == timeline.position:  # the count was set back to where the present is
+                number = timeline.free_number(cast("int", number))
+            state = State(
+                number=number,
+                parent=timeline.position,
+                delta=captured.delta,
+                source=cell.source if cell is not None else "",
+                cell_id=cell.cell_id if cell is not None else None,
+                started=cell.started if cell is not None else time.time(),
+                duration=duration,
+                cost=time.perf_counter() - started,
+                error=type(error).__name__ if error is not None else None,
+                names=captured.names,
+                late=captured.late,
+                by_reference=MappingProxyType(captured.by_reference),
+                stored=captured.stored,
+            )
+            if number in timeline:
+                timeline.remove([number], f"cell {number} ran again")
+            timeline.add(state)
+            if captured.names or not self.steps:
+                self.steps.append(number)
+        self._announce(captured)
+        return state
+
+    def _announce(self, captured: Captured) -> None:
+        for name, what in captured.new_references.items():
+            where = name if is_variable(name) else "the result"
+            self._say(
+                f"cowtm: {where}: {what} can't be recorded; it stays by reference, "
+                "the rest is recorded."
+            )
+
+
+def _is_report(value: object) -> bool:
+    """Tell our own reports: recording them would record the recording."""
+    module = type.__dict__["__module__"].__get__(type(value))
+    return isinstance(module, str) and module.partition(".")[0] == "cowtm"
