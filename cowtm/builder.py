@@ -27,6 +27,7 @@ class Builder:
 
     Attributes:
         made: node -> the object made anew for it.
+        refilled: the nodes whose live objects are written anew.
 
     """
 
@@ -37,6 +38,7 @@ class Builder:
         self._empty: list[tuple[Kind, Any, Sequence[Any]]] = []
         self._live: list[tuple[Kind, Any, Sequence[Any]]] = []
         self.made: dict[Node, Any] = {}
+        self.refilled: list[Node] = []
 
     def value(self, slot: Any) -> Any:
         """Return the object for a slot; for a node, it must have been added."""
@@ -87,6 +89,7 @@ class Builder:
         content = self._content(node)
         slots = content.flat()
         self._objects[node] = value
+        self.refilled.append(node)
         self.add(slots)
         self._live.append((content.kind, value, slots))  # type: ignore[arg-type]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from cowtm.delta import Delta
 from cowtm.display import describe
 from cowtm.native import UNSET, Content, Node
-from cowtm.timeline import State
+
+if TYPE_CHECKING:
+    from cowtm.delta import Delta
+    from cowtm.timeline import State
 
 ContentOf = Callable[[Node], Content | None]
 

@@ -1,10 +1,11 @@
-"""How things look: tables in text and HTML, sizes and times in words, values in a few characters."""
+"""How things look: tables in text and HTML, sizes and times in words, values cut short."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from types import ModuleType
 from typing import Any, cast
 
 from cowtm.native import UNSET, Content, Node
@@ -29,6 +30,8 @@ ContentOf = Callable[[Node], Content | None]
 
 class Report:
     """Shows itself as the table that `_table` gives, in text and in HTML."""
+
+    __slots__ = ()
 
     def _table(self) -> Table:
         raise NotImplementedError
@@ -121,11 +124,11 @@ def size_text(count: float) -> str:
     """Give a number of bytes in words: ``1.5 MiB``."""
     if count < _KIB:
         return f"{int(count)} B"
-    for unit in ("KiB", "MiB", "GiB"):
+    for unit in ("KiB", "MiB"):
         count /= _KIB
         if count < _KIB:
-            break
-    return f"{count:.1f} {unit}"
+            return f"{count:.1f} {unit}"
+    return f"{count / _KIB:.1f} GiB"
 
 
 def time_text(seconds: float) -> str:
@@ -194,6 +197,8 @@ def _summary(value: Any) -> str:
         return f"shape {shape}" + (f", {dtype}" if dtype is not None else "")
     if type(value) in _PLAIN:
         return shorten(repr(value))
+    if type(value) is ModuleType:
+        return value.__name__
     if type(value) in (list, dict, set, tuple, frozenset):
         return f"{len(value)} elements"
     try:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.changes import Changes, History
-from cowtm.delta import Delta
 from cowtm.display import Table, describe, names_text
 from cowtm.errors import NameNotFound
 from cowtm.mirror import Mirror, is_variable
 from cowtm.native import UNSET, Content, Node
 from cowtm.recorder import names_in
 from cowtm.timeline import RESULT, Number, Timeline
+
+if TYPE_CHECKING:
+    from cowtm.delta import Delta
 
 NEAR = 12
 """Names that an error lists."""
@@ -42,12 +44,16 @@ class Lookup:
         """
         delta = self._delta_to(goal)
         bindings = self._bindings_of(delta)
-        wanted = names_in(bindings) if names is None else list(names)
+        wanted: list[Any] = names_in(bindings) if names is None else list(names)
         for name in wanted:
             if not isinstance(name, str) or name not in bindings or not is_variable(name):
                 msg = f"there is no variable {name!r} after cell {goal}"
                 raise NameNotFound(_with_names(msg, bindings))
         return self._mirror.build({name: bindings[name] for name in wanted}, delta)
+
+    def names(self, goal: Number) -> list[str]:
+        """List the variables of a state."""
+        return names_in(self._bindings_of(self._delta_to(goal)))
 
     def result(self, goal: Number) -> Any:
         """Make the result of a state's cell, a fresh object; None if there was none."""
@@ -95,7 +101,7 @@ class Lookup:
         notes = () if rows else ("no variable differs",)
         return Table(f"from after cell {start} to after cell {goal}", _DIFF, rows, notes)
 
-    def versions(self, name: str) -> History:
+    def versions(self, name: Any) -> History:
         """Return the versions of a variable on the way to the present.
 
         Raises:
@@ -104,11 +110,11 @@ class Lookup:
         """
         numbers = self._timeline.ancestors(cast("Number", self._timeline.position))
         line = [self._timeline[number] for number in reversed(numbers)]
-        versions = History(name, line) if isinstance(name, str) and is_variable(name) else ()
-        if not versions:
+        versions = History(name, line)
+        if not (isinstance(name, str) and is_variable(name) and versions):
             msg = f"no state on the way here holds a variable {name!r}"
             raise NameNotFound(_with_names(msg, self._mirror.bindings))
-        return cast("History", versions)
+        return versions
 
     def _delta_to(self, goal: Number) -> Delta:
         return self._timeline.path(cast("Number", self._timeline.position), goal)

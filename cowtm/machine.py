@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from keyword import iskeyword
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cowtm import native
 from cowtm.archive import account
-from cowtm.delta import Delta
 from cowtm.display import Report, Table, Variables, clock_text, names_text, shorten
 from cowtm.errors import BadInput
 from cowtm.lookup import Lookup
@@ -20,6 +19,9 @@ from cowtm.recorder import Recorder, names_in
 from cowtm.reports import MemoryReport, States
 from cowtm.scribe import Cell, Scribe
 from cowtm.timeline import Number, State, as_number, as_numbers
+
+if TYPE_CHECKING:
+    from cowtm.delta import Delta
 
 _HISTORY = ("cell", "time", "what it was", "what changed", "source")
 
@@ -99,7 +101,7 @@ class TimeMachine(Report):
             return self._travel(goal)
 
     def _past_names(self, goal: Number, names: Iterable[str]) -> None:
-        if not isinstance(names, Iterable):
+        if not _is(Iterable, names):
             raise BadInput(f"names takes a list of variable names, such as ['x']; got {names!r}")
         wanted = [names] if isinstance(names, str) else list(names)
         self._home.update(self._lookup.build(goal, wanted))
@@ -157,8 +159,7 @@ class TimeMachine(Report):
             while steps and (steps[-1] == at or self._lookup.same(steps[-1], at)):
                 steps.pop()
             if not steps:
-                msg = "there is nothing to undo: no earlier state is recorded"
-                raise BadInput(msg)
+                raise BadInput("there is nothing to undo: no earlier state is recorded")
             result = self._travel(steps[-1], push=False)
             self._scribe.steps = steps
             return result
@@ -196,6 +197,29 @@ class TimeMachine(Report):
             if len(names) == 1:
                 return built[names[0]]
             return Variables(f"variables after cell {goal}", built)
+
+    def names(self, cell: Number | None = None) -> list[str]:
+        """List the variables of a state, sorted.
+
+        Args:
+            cell: the cell's number; the present if left out.
+
+        Raises:
+            StateNotFound: no such state.
+
+        Example:
+            In [1]: x = 1
+
+            In [2]: del x; y = 2
+
+            In [3]: tm.names(1)
+            Out[3]: ['x']
+
+        """
+        with self._lock:
+            if cell is None:
+                return self._lookup.names(self._scribe.position)
+            return self._lookup.names(self._timeline[as_number(cell)].number)
 
     def ans(self, cell: Number) -> Any:
         """Return the result of a cell as it was, a fresh object; None if it had none.
@@ -357,9 +381,8 @@ class TimeMachine(Report):
         """
         with self._lock:
             if on is not None:
-                if not isinstance(on, bool):
-                    msg = f"saving takes True or False, got {on!r}"
-                    raise BadInput(msg)
+                if not _is(bool, on):
+                    raise BadInput(f"saving takes True or False, got {on!r}")
                 self._scribe.saving = on
             return self._scribe.saving
 
@@ -384,9 +407,10 @@ class TimeMachine(Report):
         """
         with self._lock:
             for pattern in patterns:
-                if not isinstance(pattern, str) or not pattern:
-                    msg = f"dontsave takes names or patterns such as 'tmp_*', got {pattern!r}"
-                    raise BadInput(msg)
+                if not _is(str, pattern) or not pattern:
+                    raise BadInput(
+                        f"dontsave takes names or patterns such as 'tmp_*', got {pattern!r}"
+                    )
             for pattern in patterns:
                 self._recorder.forget(pattern)
             return self._recorder.unsaved
@@ -434,13 +458,12 @@ class TimeMachine(Report):
             Out[3]: 1
 
         """
-        if not isinstance(mapping, Mapping):
-            msg = f"to_main takes a mapping of names, such as tm.vars(3); got {type(mapping).__name__}"
-            raise BadInput(msg)
+        if not _is(Mapping, mapping):
+            what = type(mapping).__name__
+            raise BadInput(f"to_main takes a mapping of names, such as tm.vars(3); got {what}")
         for name in mapping:
-            if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
-                msg = f"{name!r} can't be the name of a variable; nothing was changed"
-                raise BadInput(msg)
+            if not _is(str, name) or not name.isidentifier() or iskeyword(name):
+                raise BadInput(f"{name!r} can't be the name of a variable; nothing was changed")
         with self._lock:
             self._home.update(mapping)
 
@@ -525,7 +548,12 @@ class TimeMachine(Report):
         notes = [
             f"{len(timeline)} states; the present came from {where}",
             f"recording is {'on' if self._scribe.saving else 'off'}; tracked by: {native.reason}",
-            "tm.past(n)  tm.undo()  tm.vars(n)  tm.diff(a, b)  tm.history(name)  tm.states  "
-            "tm.memory_report()  tm.clear_past()",
+            "tm.past(n)  tm.undo()  tm.vars(n)  tm.diff(a, b)  tm.history(name)  tm.blame(name)",
+            "tm.states  tm.memory_report()  tm.clear_past(cells)  tm.saving(False)  tm.unhook()",
         ]
         return Table("cowtm, the time machine", (), (), notes)
+
+
+def _is(kind: type, value: object) -> bool:
+    """Tell whether a user gave what we say we take."""
+    return isinstance(value, kind)

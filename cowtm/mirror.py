@@ -19,7 +19,7 @@ from cowtm.delta import Delta, Difference
 from cowtm.errors import CannotRestore
 from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.kinds import Kinds
-from cowtm.kinds.base import Commit
+from cowtm.kinds.base import Commit, resolved
 from cowtm.native import GONE, REFERENCE, UNSET, Content, Node, ObjectTable
 
 class Mirror:
@@ -113,8 +113,9 @@ class Mirror:
                     displaced.append(commit())
                 self._bind(delta, builder, untouched)
             except Exception as error:
-                self._roll_back(delta, untouched)
-                msg = f"everything was put back as it was: {type(error).__name__}: {error}"
+                lost = self._roll_back(builder, delta, untouched)
+                but = f", but for {len(lost)} ({lost[0]})" if lost else ""
+                msg = f"everything was put back as it was{but}: {type(error).__name__}: {error}"
                 raise CannotRestore(msg) from error
             for node, value in builder.made.items():
                 self.table.attach(node, value)
@@ -144,14 +145,15 @@ class Mirror:
             return GONE if node in rebuilt else node.object
 
         builder = Builder(content_of, existing)
+        absent: list[Any] = list(delta.bindings.after.values())
         for node in {**wanted, **rebuilt, **repointed}:
             value = existing(node)
             content = content_of(node)
             if value is GONE or content is None:
-                builder.add([node])
+                absent.append(node)
             elif not content.kind.frozen:
                 builder.refill(node, value)
-        builder.add(delta.bindings.after.values())
+        builder.add(absent)
         return builder, builder.plans()
 
     def _misfits(
@@ -178,8 +180,10 @@ class Mirror:
         while found:
             found = False
             for node in {*wanted, *self.table.live()} if rebuilt else wanted:
+                if node in rebuilt or node.object is GONE:
+                    continue
                 content = content_of(node)
-                if content is None or node in rebuilt or node.object is GONE:
+                if content is None:
                     continue
                 slots = content.flat()
                 count = content.kind.needs(slots)  # type: ignore[attr-defined]
@@ -206,23 +210,31 @@ class Mirror:
             if name in names.after or (type(slot) is Node and slot in builder.made):
                 self.home[name] = builder.value(slot)
 
-    def _roll_back(self, delta: Delta, untouched: Callable[[str], bool]) -> None:
-        """Put back what the present was, from its contents."""
-        touched = [node for node in delta.contents if cast("Node", node).content is not None]
-        builder = Builder(self.content, lambda node: node.object)
-        for node in cast("list[Node]", touched):
-            if node.object is not GONE and node.content is not None and not node.content.kind.frozen:
-                builder.refill(node, node.object)
-        for commit in builder.plans():
-            commit()
-        for name in delta.bindings:
-            if not is_variable(name) or untouched(name):
+    def _roll_back(
+        self, builder: Builder, delta: Delta, untouched: Callable[[str], bool]
+    ) -> list[str]:
+        """Put back what the present was, from its contents.
+
+        Returns:
+            What could not be put back, in words.
+
+        """
+        lost = []
+        for node in sorted(builder.refilled, key=lambda node: node.kind.hashes):  # type: ignore[attr-defined]
+            content = node.content
+            if content is None or content.kind.frozen:
                 continue
-            slot = self.bindings.get(name, UNSET)
-            if slot is UNSET:
+            try:
+                _write(node.object, content)
+            except Exception as error:  # noqa: BLE001  the others are put back all the same
+                lost.append(f"{content.kind.name}: {error}")  # type: ignore[attr-defined]
+        for name in delta.bindings:
+            if name not in self.bindings and is_variable(name) and not untouched(name):
                 self.home.pop(name, None)
-            else:
-                self.home[name] = slot.object if type(slot) is Node else slot
+        for name, slot in self.bindings.items():
+            if is_variable(name) and not untouched(name):
+                self.home[name] = resolved(slot)
+        return lost
 
     # -- garbage -------------------------------------------------------------------------------
 
@@ -312,6 +324,11 @@ def _closure(keys: list[int], members: dict[int, Any]) -> set[int]:
             found.add(key)
             keys.extend(id(held) for held in gc.get_referents(members[key]) if id(held) in members)
     return found
+
+
+def _write(value: Any, content: Content) -> None:
+    """Write a content of the present into its object; all that it holds is alive."""
+    content.kind.plan(value, [resolved(slot) for slot in content.flat()])()  # type: ignore[attr-defined]
 
 
 def _fits(value: Any, content: Content) -> bool:

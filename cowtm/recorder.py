@@ -219,7 +219,7 @@ class Recorder:
             self._newly_unsaved = False
         changed, gone = table.differing(self._skip)
         for name in changed:
-            if not isinstance(name, str):
+            if not issubclass(type(name), str):
                 continue
             value = self.home[name]
             if not self._is_left_out(name, value):
@@ -277,12 +277,14 @@ class Recorder:
 
     def _check(self, name: str, work: _Work, *, late: bool = False) -> None:
         table = self.mirror.table
+        work.checked.add(name)
+        self._last_check.pop(name, None)
+        if type(table.bindings[name]) is not Node:
+            return
         changes = table.changes
         started = time.perf_counter()
         table.check(name)
-        self._last_check.pop(name, None)
         self._last_check[name] = time.perf_counter() - started
-        work.checked.add(name)
         if table.changes != changes:
             work.note(name, late=late)
 

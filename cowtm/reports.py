@@ -57,7 +57,7 @@ class States(Report, Mapping[Number, State]):
                     number,
                     "" if state.parent is None else state.parent,
                     shorten(state.title),
-                    names_text(state.names),
+                    shorten(names_text(state.names)),
                     time_text(state.duration),
                     time_text(state.cost),
                     size_text(state.stored),

@@ -110,8 +110,7 @@ class Scribe:
         """Record what changed since the last state; return where the present is now."""
         with self.lock:
             if self.timeline.position is None:
-                msg = "this time machine was unhooked: it knows no states; %load_ext cowtm begins anew"
-                raise BadInput(msg)
+                raise BadInput("this time machine was unhooked; %load_ext cowtm begins anew")
             cell = self._cells[0] if self._cells else None
             number = self.timeline.free_number(self._current_cell())
             duration = cell.duration if cell is not None else 0.0
@@ -136,7 +135,7 @@ class Scribe:
             self.steps.clear()
             self._cells.clear()
 
-    def _record(
+    def _record(  # noqa: PLR0913  what it knows of a state, each with its name
         self,
         number: Number,
         cell: Cell | None,

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from cowtm.delta import Delta
+from cowtm.display import Report, Table, clock_text, names_text, size_text, time_text
 from cowtm.errors import BadInput, StateNotFound
 
 Number: TypeAlias = int | str
@@ -22,8 +23,8 @@ RESULT = "<result>"
 """What the cell's result is bound to, among the variables of its state."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+@dataclass(frozen=True, slots=True, repr=False)
+class State(Report):
     """What is known of one state."""
 
     number: Number
@@ -58,6 +59,22 @@ class State:
         """The first line of the source that says something."""
         lines = (line.strip() for line in self.source.splitlines())
         return next((line for line in lines if line), "")
+
+    def _table(self) -> Table:
+        came = "is the first" if self.parent is None else f"came from state {self.parent}"
+        rows = [
+            ("source", self.title),
+            ("ended by", self.error or ""),
+            ("changed", names_text(self.names)),
+            ("found late", names_text(self.late)),
+            ("by reference", names_text([f"{n}: {what}" for n, what in self.by_reference.items()])),
+            ("began", clock_text(self.started)),
+            ("ran", time_text(self.duration)),
+            ("recorded in", time_text(self.cost)),
+            ("stored", size_text(self.stored)),
+        ]
+        shown = [row for row in rows if row[1]]
+        return Table(f"state {self.number}, {came}", ("", ""), shown)
 
 
 class Timeline:
@@ -161,7 +178,7 @@ class Timeline:
 
         """
         doomed = {number for number in numbers if number in self._states}
-        doomed.discard(self.position)  # type: ignore[arg-type]
+        doomed.discard(self.position)
         if not doomed:
             return []
         kept: dict[Number, State] = {}

@@ -22,24 +22,28 @@ from typing import Any
 from cowtm.native import REFERENCE, Node, TrackingNamespace, code_names
 
 EVERYTHING = frozenset(
-    "eval exec globals locals vars get_ipython breakpoint __main__ import_module __import__ "
-    "__globals__ f_globals f_locals f_back _getframe modules user_ns user_global_ns user_module "
-    "get_objects get_referrers get_referents ctypes inspect pdb runpy".split()
+    {
+        *("eval", "exec", "globals", "locals", "vars", "breakpoint", "pdb", "runpy", "inspect"),
+        *("__main__", "modules", "import_module", "__import__", "__globals__"),
+        *("f_globals", "f_locals", "f_back", "_getframe"),
+        *("get_ipython", "user_ns", "user_global_ns", "user_module"),
+        *("get_objects", "get_referrers", "get_referents", "ctypes"),
+    }
 )
 """Code that names one of these may touch any variable."""
 
 CODES = 1_000
 """Code objects whose names are kept at hand."""
 
-_CODE_OF: dict[type, str] = {
-    FunctionType: "__code__",
-    GeneratorType: "gi_code",
-    CoroutineType: "cr_code",
-    AsyncGeneratorType: "ag_code",
+_CODE_OF: dict[int, str] = {
+    id(FunctionType): "__code__",
+    id(GeneratorType): "gi_code",
+    id(CoroutineType): "cr_code",
+    id(AsyncGeneratorType): "ag_code",
 }
-"""Where an object that runs keeps its code."""
+"""Where an object that runs keeps its code, by the type's address: a type may refuse to hash."""
 
-_module_dict = ModuleType.__dict__["__dict__"].__get__
+_module_dict: Any = vars(ModuleType)["__dict__"].__get__
 
 
 class Touch:
@@ -78,7 +82,7 @@ class Touch:
         value = self._home.get(name)
         if value is self._home:
             return list(self._variables)
-        if isinstance(value, ModuleType):
+        if issubclass(type(value), ModuleType):  # isinstance would ask the object
             return list(self._variables) if _module_dict(value) is self._home else ()
         slot = self._variables.get(name)
         if type(slot) is not Node:
@@ -90,7 +94,7 @@ class Touch:
         return list(self._variables) if _holds(held, self._home) else ()
 
     def _in_home(self, value: object) -> Collection[str]:
-        attribute = _CODE_OF.get(type(value))
+        attribute = _CODE_OF.get(id(type(value)))
         if attribute is None:
             return ()
         names = self._names_of(getattr(value, attribute))

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cowtm.machine import TimeMachine
-    from cowtm.timeline import State
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -40,7 +39,8 @@ class Session:
     """A shell and its cells."""
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self.shell = shell
+        # Of IPython's attributes not all have types.
+        self.shell: Any = shell
 
     @property
     def names(self) -> dict[str, Any]:
@@ -55,8 +55,8 @@ class Session:
         return machine
 
     @property
-    def last(self) -> State:
-        """The state of the cell that ran last."""
+    def last(self) -> Any:
+        """The `State` of the cell that ran last."""
         return self.tm.states[list(self.tm.states)[-1]]
 
     def run(self, source: str, **how: Any) -> Outcome:

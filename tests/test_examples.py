@@ -50,7 +50,9 @@ class Example:
 
 def examples_in(text: str) -> Iterator[Example]:
     """Read a transcript of IPython: prompts, lines that go on, and output up to the next prompt."""
-    number, source, output = 0, [], []
+    number = 0
+    source: list[str] = []
+    output: list[str] = []
     for line in [*dedent(text).splitlines(), "In [0]: "]:
         prompt, more = _PROMPT.fullmatch(line), _MORE.fullmatch(line)
         if prompt:
@@ -102,7 +104,7 @@ def test_a_call_has_an_example_that_runs(session: Session, name: str) -> None:
 
 def test_the_calls_are_those_we_know() -> None:
     """A new public call is for the user, who gets an example, or for the hooks."""
-    assert FOR_THE_HOOKS <= vars(TimeMachine).keys()
+    assert not FOR_THE_HOOKS - vars(TimeMachine).keys()
     assert {"past", "undo", "vars", "ans", "diff", "history", "blame", "states"} <= set(CALLS)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from IPython.core import interactiveshell
+from IPython.core.completer import provisionalcompleter
 from session import Session, new_session
 from traitlets.config import Config
 
@@ -149,7 +150,7 @@ def test_a_namespace_that_is_no_plain_dict(tmp_path: Path) -> None:
         real = session.shell.user_ns
         session.shell.user_ns = Names(real)
         try:
-            with pytest.raises(cowtm.BadInput, match="plain dict.*Names"):
+            with pytest.raises(cowtm.BadInput, match=r"plain dict.*Names"):
                 cowtm.load_ipython_extension(session.shell)
         finally:
             session.shell.user_ns = real
@@ -180,13 +181,40 @@ def test_two_shells_in_one_process(tmp_path: Path, first: int) -> None:
 # ---- the name tm --------------------------------------------------------------------------------
 
 
+def test_completion_suggests_states_and_their_variables(session: Session) -> None:
+    """Where a call wants a state's number or a variable of a state."""
+    session.cells("alpha = 1; beta = 2", "gamma = 3; del beta")
+    for text, wanted in {
+        "%past ": {"0", "1", "2", "3"},
+        "%past 2 al": {"alpha"},
+        "tm.past(": {"0", "1", "2", "3"},
+        "tm.ans(3": {"3"},
+        "y = tm.diff(1, ": {"0", "1", "2", "3"},
+        "tm.vars(2, '": {"alpha", "beta"},
+        'tm.vars(3, "alpha", "': {"alpha", "gamma"},
+        "tm.history('g": {"gamma"},
+        'tm.blame("': {"alpha", "gamma"},
+    }.items():
+        assert set(completions(session, text)) == wanted, text
+    assert "alpha" in completions(session, "al")
+    for text in ("tm.vars(77, '", "tm.vars('nonsense', '", "%past 77 x"):
+        assert not {"alpha", "gamma"} & set(completions(session, text))
+
+
+def completions(session: Session, text: str) -> list[str]:
+    """Complete a text."""
+    with provisionalcompleter():
+        found = session.shell.Completer.completions(text, len(text))
+        return [completion.text for completion in found]
+
+
 def test_a_variable_named_tm_gives_way(plain: Session) -> None:
     """It is said, and the variable is back after unloading."""
     plain.cell("tm = 'mine'")
     outcome = plain.cell("%load_ext cowtm")
     assert "your variable 'tm' gives way" in outcome.output
     plain.cells("x = 1", "%past 1")
-    assert plain.names["tm"] is plain.tm
+    assert plain.cell("tm").value is plain.tm
     plain.cell("%unload_ext cowtm")
     assert plain.names["tm"] == "mine"
 
@@ -197,19 +225,23 @@ def test_tm_bound_by_the_user(session: Session) -> None:
     session.cell("tm = 5")
     assert session.last.names == ("tm",)
     session.cell("%past 2")
-    assert session.names["tm"] is session.tm
+    assert session.cell("tm").value is session.tm
     session.cell("%past 3")
     assert session.names["tm"] == 5
     session.cell("%unload_ext cowtm")
     assert session.names["tm"] == 5
 
 
-@pytest.mark.parametrize("source", ["%reset -f", "del tm", "get_ipython().reset(new_session=False)"])
+@pytest.mark.parametrize(
+    "source", ["%reset -f", "del tm", "get_ipython().reset(new_session=False)"]
+)
 def test_tm_comes_back(session: Session, source: str) -> None:
     """After a reset, or when it was deleted, it is there again."""
     session.cells("x = 1", source)
     assert session.names["tm"] is session.tm
-    assert session.cell("%who").output.split() == (["x"] if source == "del tm" else ["Interactive", "namespace", "is", "empty."])
+    assert session.cell("%who").output.split() == (
+        ["x"] if source == "del tm" else ["Interactive", "namespace", "is", "empty."]
+    )
     session.cell("tm.past(2)")
     assert session.names["x"] == 1
 

@@ -168,7 +168,7 @@ def test_past_of_chosen_names(session: Session) -> None:
 def test_bad_input_changes_nothing(
     session: Session, call: str, error: type[CowtmError], words: list[str]
 ) -> None:
-    """The error says what was wrong, in one line without our frames, and everything is as it was."""
+    """The error says in one line what was wrong, without our frames; everything is as it was."""
     session.cells("x = [1]", "x.append(2)")
     outcome = session.fail(call)
     assert type(outcome.error) is error
@@ -411,7 +411,9 @@ def test_travel_while_saving_is_off_loses_nothing(session: Session) -> None:
 
 def test_dontsave_leaves_variables_alone(session: Session) -> None:
     """Neither recorded nor touched by travelling, whether they were there before or come later."""
-    session.cells("tmp_a = [1]; x = [1]", "tm.dontsave('tmp_*', 'one')", "tmp_a.append(2); x.append(2)")
+    session.cells(
+        "tmp_a = [1]; x = [1]", "tm.dontsave('tmp_*', 'one')", "tmp_a.append(2); x.append(2)"
+    )
     assert session.last.names == ("x",)
     session.cell("tmp_b = 5; one = 6")
     assert session.last.names == ()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cowtm.delta import Delta, Difference
-from cowtm.errors import BadInput, CowtmError, StateNotFound
+from cowtm.errors import BadInput, StateNotFound
 from cowtm.timeline import State, Timeline, as_numbers, order
 
 Mapping = dict[str, object]
@@ -96,8 +96,6 @@ def test_a_state_that_is_not_there() -> None:
         timeline[12]
     with pytest.raises(LookupError, match="named by its cell number"):
         timeline[1.5]  # type: ignore[index]
-    with pytest.raises(CowtmError):
-        timeline[True]
     with pytest.raises(StateNotFound, match=r"no state 1\.$"):
         Timeline()[1]
 
@@ -135,7 +133,7 @@ def test_numbers_as_users_name_them() -> None:
     assert as_numbers(range(3, 5)) == [3, 4]
     assert as_numbers(n for n in (1, "7a")) == [1, "7a"]
     for wrong in (None, 1.5, b"1", True, [None], [True]):
-        with pytest.raises(BadInput, match="numbers"):
+        with pytest.raises(BadInput, match="number"):
             as_numbers(wrong)
 
 

@@ -40,6 +40,17 @@ def seen(session: Session, names: set[str]) -> dict[str, Any]:
     return found
 
 
+COUNTER = """
+def make():
+  n = 0
+  def up():
+    nonlocal n
+    n += 1
+    return n
+  return up
+up = make()
+"""
+
 # ---- names bound and unbound --------------------------------------------------------------------
 
 BINDING: dict[str, tuple[str, str, set[str]]] = {
@@ -50,7 +61,11 @@ BINDING: dict[str, tuple[str, str, set[str]]] = {
     "augmented": ("x = 1", "x += 1", {"x"}),
     "annotated": ("x = 1", "x: int = 5", {"x", "__annotations__"}),
     "for": ("i = 9", "for i in range(3): j = i", {"i", "j"}),
-    "with": ("", "from io import StringIO\nwith StringIO('a') as f: text = f.read()", {"f", "text", "StringIO"}),
+    "with": (
+        "",
+        "from io import StringIO\nwith StringIO('a') as f: text = f.read()",
+        {"f", "text", "StringIO"},
+    ),
     "import": ("", "import colorsys", {"colorsys"}),
     "import as": ("", "import colorsys as cs", {"cs"}),
     "import from": ("", "from colorsys import rgb_to_hsv", {"rgb_to_hsv"}),
@@ -118,7 +133,7 @@ BINDING: dict[str, tuple[str, str, set[str]]] = {
 
 @pytest.mark.parametrize("what", BINDING)
 def test_binding_is_noticed_and_undone(session: Session, what: str) -> None:
-    """The state names the variables; the past has them as they were, and coming back as they are."""
+    """The state names the variables; the past has them as they were, and back again."""
     before, source, names = BINDING[what]
     session.cells("keep = [1]", before or "keep")
     there = seen(session, names)
@@ -177,7 +192,7 @@ def test_reset_selective_is_undone(session: Session) -> None:
 
 
 def test_a_function_from_before_the_load(tmp_path: Path) -> None:
-    """Functions and classes defined before loading write and change variables noticed afterwards."""
+    """What functions and classes defined before loading do afterwards is noticed."""
     with new_session(tmp_path, loaded=False) as session:
         session.cells(
             "data = []\ndef put():\n  global x\n  x = 1\n  data.append(x)",
@@ -222,10 +237,18 @@ CHANGING: dict[str, tuple[str, str, set[str]]] = {
         {"c"},
     ),
     "a bound method kept": ("x = []; put = x.append", "put(1)", {"x"}),
-    "a partial kept": ("import functools\nx = []; put = functools.partial(x.append, 1)", "put()", {"x"}),
+    "a partial kept": (
+        "import functools\nx = []; put = functools.partial(x.append, 1)",
+        "put()",
+        {"x"},
+    ),
     "a class attribute": ("class C: items = []", "C.items.append(1)", {"C"}),
     "a class attribute set": ("class C: n = 1\nc = C()", "C.n = 2", {"C"}),
-    "a class attribute by an instance": ("class C: items = []\nc = C()", "c.items.append(1)", {"c"}),
+    "a class attribute by an instance": (
+        "class C: items = []\nc = C()",
+        "c.items.append(1)",
+        {"c"},
+    ),
     "slots": ("class S: __slots__ = ('v',)\ns = S(); s.v = 1", "s.v = 2", {"s"}),
     "a property": (
         "class C:\n  log = []\n  @property\n  def p(self): self.log.append(1); return 1\nc = C()",
@@ -238,16 +261,19 @@ CHANGING: dict[str, tuple[str, str, set[str]]] = {
         {"x"},
     ),
     "a decorator": (
-        "calls = []\ndef trace(f):\n  def g(*a):\n    calls.append(a)\n    return f(*a)\n  return g\n"
-        "@trace\ndef sq(n): return n * n",
-        "sq(3)",
+        "calls = []\ndef trace(f): return lambda: calls.append(f())\n@trace\ndef one(): return 1",
+        "one()",
         {"calls"},
     ),
-    "a default argument": ("def f(v, seen=[]):\n  seen.append(v)\n  return list(seen)", "f(1)", {"f"}),
+    "a default argument": (
+        "def f(v, seen=[]):\n  seen.append(v)\n  return list(seen)",
+        "f(1)",
+        {"f"},
+    ),
     "a keyword default": ("def f(*, seen=[]): seen.append(1)", "f()", {"f"}),
     "a function's attribute": ("def f(): f.calls += 1\nf.calls = 0", "f()", {"f"}),
     "a closure": (
-        "def make():\n  n = 0\n  def up():\n    nonlocal n\n    n += 1\n    return n\n  return up\nup = make()",
+        COUNTER,
         "up()",
         {"up"},
     ),
@@ -257,7 +283,11 @@ CHANGING: dict[str, tuple[str, str, set[str]]] = {
         {"put"},
     ),
     "popped, then changed": ("inner = []; t = [inner]", "t.pop().append(1)", {"t", "inner"}),
-    "a key callback": ("x = []\ndef key(v): x.append(v); return v", "sorted([2, 1], key=key)", {"x"}),
+    "a key callback": (
+        "x = []\ndef key(v): x.append(v); return v",
+        "sorted([2, 1], key=key)",
+        {"x"},
+    ),
     "the last result": ("x = [1]\nx", "_.append(2)", {"x"}),
     "a result by number": ("x = [1]\nx", "Out[3].append(2)", {"x"}),
     "a result by name": ("x = [1]\nx", "_3.append(2)", {"x"}),
@@ -276,7 +306,11 @@ CHANGING: dict[str, tuple[str, str, set[str]]] = {
         "put('x')",
         {"x"},
     ),
-    "a generator": ("x = []\ndef gen():\n  while True:\n    x.append(1)\n    yield\ng = gen()", "next(g)", {"x"}),
+    "a generator": (
+        "x = []\ndef gen():\n  while True:\n    x.append(1)\n    yield\ng = gen()",
+        "next(g)",
+        {"x"},
+    ),
     "a generator's own list": (
         "own = []\ndef gen(held):\n  while True:\n    held.append(1)\n    yield\ng = gen(own)",
         "next(g)",
@@ -294,9 +328,21 @@ CHANGING: dict[str, tuple[str, str, set[str]]] = {
     ),
     "a deque": ("from collections import deque\nx = deque([1])", "x.rotate(); x.append(2)", {"x"}),
     "an array": ("import numpy as np\nx = np.zeros(3)", "x[1] = 5", {"x"}),
-    "a view of an array": ("import numpy as np\nx = np.zeros(3); v = x[1:]", "v[0] = 5", {"x", "v"}),
-    "a frame": ("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})", "df['b'] = df.a * 2", {"df"}),
-    "a frame's column": ("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})", "df.loc[0, 'a'] = 9", {"df"}),
+    "a view of an array": (
+        "import numpy as np\nx = np.zeros(3); v = x[1:]",
+        "v[0] = 5",
+        {"x", "v"},
+    ),
+    "a frame": (
+        "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})",
+        "df['b'] = df.a * 2",
+        {"df"},
+    ),
+    "a frame's column": (
+        "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})",
+        "df.loc[0, 'a'] = 9",
+        {"df"},
+    ),
     "%time": ("x = []", "%time x.append(1)", {"x"}),
     "%timeit": ("x = []", "%timeit -n1 -r1 x.append(1)", {"x"}),
     "nested run_cell": ("x = []", "get_ipython().run_cell('x.append(5)')", {"x"}),
@@ -334,7 +380,7 @@ def test_what_was_undone_is_as_it_was(session: Session) -> None:
     """Closures, defaults and class attributes show the past through whoever holds them."""
     session.cells(
         "def f(v, seen=[]):\n  seen.append(v)\n  return list(seen)",
-        "def make():\n  n = 0\n  def up():\n    nonlocal n\n    n += 1\n    return n\n  return up\nup = make()",
+        COUNTER,
         "class C: items = []\nholder = {'c': C(), 'f': f, 'up': up}",
         "f(1); f(2); up(); up(); C.items.append(3)",
         "%past 4",
@@ -346,10 +392,11 @@ def test_what_was_undone_is_as_it_was(session: Session) -> None:
 
 def test_a_callback_is_found_late(session: Session) -> None:
     """What something else changed between two cells is recorded with the next one, marked late."""
-    session.cells("import threading\nx = [0]\ngo, done = threading.Event(), threading.Event()", "y = 1")
-    session.cell(
-        "def work():\n  go.wait()\n  x.append(1)\n  done.set()\nthreading.Thread(target=work).start()"
+    session.cells(
+        "import threading\nx = [0]\ngo, done = threading.Event(), threading.Event()", "y = 1"
     )
+    session.cell("def work(): go.wait(); x.append(1); done.set()")
+    session.cell("threading.Thread(target=work).start()")
     session.names["go"].set()
     session.names["done"].wait()
     session.cell("y = 2")
@@ -459,9 +506,7 @@ def test_debug_shows_the_frame(session: Session, monkeypatch: pytest.MonkeyPatch
         ("x = Box(); held = Box(); held.names = globals()", "held.names['x'].n = 2"),
     ],
 )
-def test_what_leads_there_unseen_is_found_late(
-    session: Session, before: str, source: str
-) -> None:
+def test_what_leads_there_unseen_is_found_late(session: Session, before: str, source: str) -> None:
     """Recording does not follow weak references, nor an object that holds the namespace.
 
     What was changed through them is found by the check of untouched variables after the cell.

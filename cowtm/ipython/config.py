@@ -1,4 +1,4 @@
-"""What can be set with ``%config TimeMachine.name = value`` or ``c.TimeMachine.name`` in a profile."""
+"""Settings: ``%config TimeMachine.name = value``, or ``c.TimeMachine.name`` in a profile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TimeMachine(Configurable):  # the name that %config shows
     ).tag(config=True)
 
     announce = Bool(
-        True,
+        default_value=True,
         help="Whether travelling prints one line that says what came back and what is gone.",
     ).tag(config=True)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from cowtm.errors import BadInput
-from cowtm.machine import TimeMachine
-from cowtm.reports import States
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from cowtm.machine import TimeMachine
+    from cowtm.reports import States
 
 
 @magics_class

@@ -1,11 +1,13 @@
-"""Knows the number of the cell that runs: IPython tells it for sure only when the cell has ended."""
+"""Knows the number of the cell that runs: IPython tells it for sure only at the cell's end."""
 
 from __future__ import annotations
 
 import sys
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.interactiveshell import InteractiveShell
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 
 class Numbering:
@@ -47,7 +49,8 @@ class Numbering:
 
 def _running_cell(shell: InteractiveShell) -> int | None:
     """Return the number of the cell that is running, None outside of one."""
-    history: list[str] = shell.history_manager.input_hist_parsed
+    manager: Any = shell.history_manager
+    history: list[str] = manager.input_hist_parsed
     count: int = shell.execution_count
     last = len(history) - 1
     return last if last >= 1 and last >= count - 1 and _is_inside(shell) else None

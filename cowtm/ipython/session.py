@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 from traitlets import TraitError
 
 from cowtm.errors import BadInput
 from cowtm.interrupts import deferred_interrupts
+from cowtm.ipython.completion import Suggestions
 from cowtm.ipython.config import TimeMachine as Settings
 from cowtm.ipython.magics import TravelMagics
 from cowtm.ipython.numbering import Numbering
 from cowtm.ipython.patch import run_cells_on, stop_cells_on
 from cowtm.machine import TimeMachine
-from cowtm.scribe import Cell
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
+
+    from cowtm.scribe import Cell
 
 NAME = "tm"
 """What the time machine is called in the namespace."""
 
 EXTENSION = "cowtm"
+_OF_IPYTHON = frozenset({"exit", "quit", "get_ipython", "open"})
+"""Names that IPython binds, besides those of inputs and results."""
+
 _ATTRIBUTE = "_cowtm_session"
 _NOTHING: Any = object()
 
@@ -63,7 +70,8 @@ class Session:
                 f"this one keeps them in a {type(shell.user_ns).__name__}"
             )
             raise BadInput(msg)
-        self.shell = shell
+        # Of IPython's attributes not all have types, and some have wrong ones.
+        self.shell: Any = shell
         self._own_names = {
             name: value
             for name, value in shell.user_ns.items()
@@ -75,6 +83,7 @@ class Session:
         )
         self.settings = _settings(shell)
         self._displaced = _NOTHING
+        self._suggest = Suggestions(self.machine).suggest
         self._magics: TravelMagics | None = None
         self._running: list[_Running] = []
 
@@ -88,6 +97,7 @@ class Session:
         shell.configurables.append(self.settings)
         self._magics = TravelMagics(shell, machine)  # which adds itself to the configurables
         shell.register_magics(self._magics)
+        shell.Completer.custom_matchers.append(self._suggest)
         run_cells_on(machine.recorder.view)
         running = self._numbering.running
         machine.begin(shell.execution_count - 1 if running is None else running - 1)
@@ -107,6 +117,8 @@ class Session:
         for ours in (self.settings, self._magics):
             if ours in shell.configurables:
                 shell.configurables.remove(ours)
+        if self._suggest in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(self._suggest)
         self.settings.unobserve_all()
         self._take_name_away()
         self.machine.close()
@@ -140,14 +152,12 @@ class Session:
         if running is None:
             return
         number: int | None = self._numbering.current()
-        value, error = None, None
-        if result is None:
-            # ipykernel has no result to give when an interrupt ends a cell that awaits.
-            error = KeyboardInterrupt()
-        else:
-            value = result.result
+        value: object = None
+        # ipykernel has no result to give when an interrupt ends a cell that awaits.
+        error: BaseException | None = KeyboardInterrupt()
+        if result is not None:
+            number, value = result.execution_count, result.result
             error = result.error_before_exec or result.error_in_exec
-            number = result.execution_count
         if not running.stored:
             number = None
         self._numbering.end(number)
@@ -168,12 +178,11 @@ class Session:
     # -- the namespace -------------------------------------------------------------------------
 
     def _is_hidden(self, name: str, value: object) -> bool:
-        hidden = self.shell.user_ns_hidden.get(name, _NOTHING)
-        return (
-            hidden is value
-            or (name == NAME and value is self.machine)
-            or self._own_names.get(name, _NOTHING) is value
-        )
+        if name == NAME:
+            return value is self.machine
+        # What a profile's startup files bind is hidden by IPython too, but is the user's.
+        of_ipython = self.shell.user_ns_hidden if name in _OF_IPYTHON else self._own_names
+        return of_ipython.get(name, _NOTHING) is value
 
     def _put_name(self) -> None:
         there = self.shell.user_ns.get(NAME, _NOTHING)
@@ -224,7 +233,7 @@ class Session:
 
 
 def _settings(shell: InteractiveShell) -> Settings:
-    """Make the settings; a value that was refused before must not keep the extension from loading."""
+    """Make the settings; a value refused before must not keep the extension from loading."""
     try:
         return Settings(parent=shell)
     except TraitError as error:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from cowtm.chunks import ChunkStore, total, write_back
-from cowtm.kinds.base import ByValue, Commit, ContentOf, Kind, Layout, NotCapturable
+from cowtm.kinds.base import ByValue, Commit, ContentOf, Kind, Layout, NotCapturable, resolved
 from cowtm.kinds.buffers import address_of
 
 BUFFERS = (bytes, bytearray, memoryview)
@@ -135,7 +135,7 @@ class ArrayKind(Kind):
             return False
         header: Header = slots[1]
         root = root_of(value)
-        if root is not getattr(slots[2], "object", slots[2]):
+        if root is not resolved(slots[2]):
             return False
         first = address(value)
         low = _bounds(value, first)[0] if root is None else _root_address(root)
@@ -212,12 +212,12 @@ def root_of(value: Any) -> Any:
     while True:
         if type(base).__name__ == "DummyArray" and hasattr(base, "base"):
             below = base.base
-        elif isinstance(base, np.ndarray):
+        elif _is_array(base):
             below = _base.__get__(base)
         else:
             break
         if below is None:
-            return base if isinstance(base, np.ndarray) else None
+            return base if _is_array(base) else None
         base = below
     while type(base) is memoryview and base.obj is not None:
         base = base.obj
@@ -229,6 +229,10 @@ def root_of(value: Any) -> Any:
     return None
 
 
+def _is_array(value: Any) -> bool:
+    return issubclass(type(value), np.ndarray)  # isinstance would ask the object
+
+
 def address(value: Any) -> int:
     """Return where the first element is."""
     where: int = _array["__array_interface__"].__get__(value)["data"][0]
@@ -236,7 +240,7 @@ def address(value: Any) -> int:
 
 
 def _root_address(root: Any) -> int:
-    if isinstance(root, np.ndarray):
+    if _is_array(root):
         return _bounds(root, address(root))[0]
     return address_of(root)
 
@@ -325,7 +329,7 @@ def _over_objects(header: Header, flat: Any, offset: int) -> Any:
 
 def _view(cls: type, header: Header, root: Any) -> Any:
     """Make a view of `root`."""
-    if not isinstance(root, np.ndarray):
+    if not _is_array(root):
         plain = np.ndarray(header.shape, header.dtype, root, header.offset, header.strides)
     elif header.dtype.hasobject:
         plain = _over_objects(header, _flat(root), header.offset // header.dtype.itemsize)
@@ -389,7 +393,7 @@ class RecordKind(Kind):
         cls, dtype, root, where = parts
         if root is None:
             return np.frombuffer(where, (cls, dtype))[0].copy()
-        memory = _bytes(root) if isinstance(root, np.ndarray) else root
+        memory = _bytes(root) if _is_array(root) else root
         return np.ndarray((1,), (cls, dtype), memory, where)[0]
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
@@ -397,7 +401,7 @@ class RecordKind(Kind):
         live = self.parts(value)
         return live[1] == slots[1] and (
             live[2] is None is slots[2]
-            or (live[2] is getattr(slots[2], "object", slots[2]) and live[3] == slots[3])
+            or (live[2] is resolved(slots[2]) and live[3] == slots[3])
         )
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:

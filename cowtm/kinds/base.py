@@ -122,6 +122,11 @@ class Kind:
         return f"{changed} of {len(new)} parts changed"
 
 
+def resolved(slot: Any) -> Any:
+    """Return the live object of a slot, GONE if there is none."""
+    return slot.object if type(slot) is Node else slot
+
+
 def mro_of(cls: type) -> tuple[type, ...]:
     """Return the classes that `cls` is made of, past any metaclass's opinion."""
     mro: tuple[type, ...] = _mro(cls)
@@ -159,9 +164,14 @@ class Layout:
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
+        self._find()
+
+    def _find(self) -> None:
+        """Look the descriptors up; again when the class has been given other bases."""
         members = []
         self._dict: Any = None
-        for base in mro_of(cls):
+        self._mro = mro_of(self.cls)
+        for base in self._mro:
             mapping = class_dict(base)
             found = mapping.get("__dict__")
             if (
@@ -196,6 +206,8 @@ class Layout:
 
     def dict_of(self, value: Any) -> dict[Any, Any]:
         """Return the real `__dict__` of an instance."""
+        if mro_of(self.cls) is not self._mro:
+            self._find()
         mapping: dict[Any, Any] = self._dict.__get__(value)
         return mapping
 
@@ -205,6 +217,8 @@ class Layout:
         When others hold the instance's dict too, it is an object of its own:
         the marker SHARED and the dict stand in place of its items.
         """
+        if mro_of(self.cls) is not self._mro:
+            self._find()
         parts: list[object] = []
         for member in self.members:
             try:
@@ -289,7 +303,7 @@ def plan_dict(mapping: dict[Any, Any], pairs: Sequence[Any]) -> Commit:
         raise ValueError(msg)
 
     def replace() -> object:
-        displaced = dict.copy(mapping)
+        displaced = list(dict.items(mapping))
         dict.clear(mapping)
         dict.update(mapping, fresh)
         return displaced

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import CellType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
-from cowtm.kinds.base import ByValue, Commit, ContentOf, Kind, Layout
+from cowtm.kinds.base import ByValue, Commit, ContentOf, Kind, Layout, resolved
 from cowtm.native import SELECT, UNSET
 
 
@@ -102,7 +102,7 @@ class FunctionKind(Kind):
         """The cells can't be changed, nor their number."""
         cells = _closure.__get__(value) or ()
         return len(cells) == slots[1] and all(
-            getattr(slot, "object", slot) is cell
+            resolved(slot) is cell
             for slot, cell in zip(slots[2 : 2 + slots[1]], cells, strict=True)
         )
 
@@ -205,7 +205,7 @@ class BuiltinChoice(Kind):
     def select(self, value: Any) -> Kind | None:
         """A method bound to an object is recorded with it."""
         owner = value.__self__
-        if owner is None or isinstance(owner, type) or type(owner) is ModuleType:
+        if owner is None or issubclass(type(owner), type) or type(owner) is ModuleType:
             return None
         return self._tracked
 
@@ -298,7 +298,7 @@ class PropertyKind(Kind):
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """The functions can't be changed."""
         now = self.parts(value)[:5]
-        return all(getattr(s, "object", s) is part for s, part in zip(slots, now, strict=False))
+        return all(resolved(s) is part for s, part in zip(slots, now, strict=False))
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing the attributes."""

@@ -108,7 +108,7 @@ class ExceptionKind(Kind):
     def __init__(self, cls: type) -> None:
         self.cls: type = cls
         self.layout = Layout(cls)
-        self.is_group = BaseExceptionGroup in mro_of(cls)
+        self.is_group = issubclass(cls, BaseExceptionGroup)
         self.fields = [
             member
             for base in mro_of(cls)

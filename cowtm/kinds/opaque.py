@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cowtm.kinds.base import ByValue, Commit, Kind, Layout, NotCapturable
+from cowtm.kinds.base import ByValue, Commit, Kind, Layout, NotCapturable, resolved
 
 PROTOCOL = 5
 """The pickle protocol that objects are asked to reduce themselves for."""
@@ -65,12 +65,13 @@ class OpaqueKind(Kind):
         return [Shape(tuple(trees), head), *flat]
 
     def _reduce(self, value: Any) -> list[Any]:
-        reducer = copyreg.dispatch_table.get(self.cls)
-        if reducer is not None:
-            reduced = reducer(value)
+        for cls, reducer in copyreg.dispatch_table.items():  # a look-up would hash the type
+            if cls is self.cls:
+                reduced = reducer(value)
+                break
         else:
             reduced = self.cls.__reduce_ex__(value, PROTOCOL)  # type: ignore[arg-type]
-        if isinstance(reduced, str):
+        if type(reduced) is str:
             raise Global
         if type(reduced) is not tuple or not 2 <= len(reduced) <= 6 or not callable(reduced[0]):  # noqa: PLR2004
             msg = "it does not reduce as pickle expects"
@@ -119,7 +120,7 @@ class OpaqueKind(Kind):
         if then.tree[3:5] != (_NONE, _NONE) or (then.tree[2] == _NONE) != (now.tree[2] == _NONE):
             return False
         heads = zip(live[1 : 1 + now.head], slots[1 : 1 + now.head], strict=True)
-        return all(getattr(b, "object", b) is a or same_leaf(b, a) for a, b in heads)
+        return all(resolved(b) is a or same_leaf(b, a) for a, b in heads)
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare setting the state."""
@@ -243,9 +244,9 @@ def same_leaf(old: object, new: object) -> bool:
     cls = type(old)
     if cls is not type(new):
         return False
-    if cls in _PLAIN:
+    if any(cls is plain for plain in _PLAIN):
         return old == new
-    if isinstance(old, ByValue):
+    if issubclass(cls, ByValue):
         return old.matches(new)
     try:
         return pickle.dumps(old, PROTOCOL) == pickle.dumps(new, PROTOCOL)

@@ -131,11 +131,12 @@ QUIET: dict[tuple[str, str], str] = {
 
 def reference_for(cls: type) -> ReferenceKind | None:
     """Give the kind of a type whose objects are never recorded, or None."""
-    if name_of(cls)[0].partition(".")[0] == "cowtm" and dict not in mro_of(cls):
+    if name_of(cls)[0].partition(".")[0] == "cowtm" and not issubclass(cls, dict):
         # Our own reports: recording them would record the recording.
         return ReferenceKind("a report of cowtm", resource=True, quiet=True)
-    if cls in RESOURCES:
-        return ReferenceKind(RESOURCES[cls], resource=True)
+    for known, what in RESOURCES.items():
+        if cls is known:
+            return ReferenceKind(what, resource=True)
     for base in mro_of(cls):
         key = name_of(base)
         if key in BY_NAME and key != ("_io", "BytesIO"):

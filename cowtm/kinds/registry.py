@@ -133,7 +133,7 @@ class Kinds:
         self._store = store
         self._classes = ClassChoice(home)
         self._known: dict[int, tuple[type, Kind | None]] = {}
-        self._exact: dict[type, Kind] = {
+        exact: dict[type, Kind] = {
             **EXACT,
             types.FunctionType: FunctionChoice(home),
             types.CellType: CellKind(),
@@ -144,6 +144,7 @@ class Kinds:
             slice: SliceKind(),
             memoryview: MemoryviewKind(),
         }
+        self._exact = {id(cls): kind for cls, kind in exact.items()}
 
     def kind_of(self, value: Any) -> Kind | None:
         """Give the kind of an object; of a type always the same."""
@@ -155,16 +156,20 @@ class Kinds:
         return kind if kind is None else kind.select(value)
 
     def classify(self, cls: type) -> Kind | None:
-        """Give the kind of a type, None if its objects are immutable leaves."""
-        if cls in LEAVES:
+        """Give the kind of a type, None if its objects are immutable leaves.
+
+        Types are told by where they are: comparing or hashing them would ask their metaclass.
+        """
+        if id(cls) in _LEAVES:
             return None
-        exact = self._exact.get(cls)
+        exact = self._exact.get(id(cls))
         if exact is not None:
             return exact
         mro = mro_of(cls)
-        if type in mro:
+        bases = {id(base) for base in mro}
+        if id(type) in bases:
             return self._classes
-        if any(base in LEAF_BASES for base in mro) or name_of(cls) in LEAF_NAMES:
+        if not _LEAF_BASES.isdisjoint(bases) or name_of(cls) in LEAF_NAMES:
             return None
         return reference_for(cls) or self._other(cls, mro)
 
@@ -178,8 +183,9 @@ class Kinds:
                 kind: Kind | None = library.kind_for(cls, self._store)
                 if kind is not None:
                     return kind
+        bases = {id(base) for base in mro}
         for base, make in self._bases():
-            if base in mro:
+            if id(base) in bases:
                 return make(cls)
         if plain_instances(cls):
             return InstanceKind(cls)
@@ -209,4 +215,6 @@ def _value_of(base: type) -> Callable[[type], Kind]:
 
 
 _RANDOM: type = _random.Random
+_LEAVES = frozenset(map(id, LEAVES))
+_LEAF_BASES = frozenset(map(id, LEAF_BASES))
 

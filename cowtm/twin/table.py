@@ -190,6 +190,7 @@ class ObjectTable:
         self._addresses: dict[int, Node] = {}
         self._stack: list[Node] = []
         self._reached: list[Node] = []
+        self._referred: list[Node] = []
         self._orphans: list[Node] = []
         self._limbo: dict[Node, None] = {}
         self._live: dict[Node, None] = {}
@@ -273,6 +274,11 @@ class ObjectTable:
         reached, self._reached = self._reached, []
         return reached
 
+    def referred(self) -> list[Node]:
+        """Return the nodes recorded by reference since the last call."""
+        referred, self._referred = self._referred, []
+        return referred
+
     def _walk(self) -> None:
         stack = self._stack
         while stack:
@@ -351,6 +357,8 @@ class ObjectTable:
         if node not in self._before and node not in self._after and old is not None:
             self._before[node] = old
         self._after[node] = node.content = new
+        if kind.code == REFERENCE:
+            self._referred.append(node)
         self._live[node] = None
         self._limbo.pop(node, None)
         self.changes += 1
@@ -409,14 +417,14 @@ class ObjectTable:
         for _ in range(3):
             below: list[object] = []
             for held in level:
-                if id(held) in seen or held is self._home or isinstance(held, type(sys)):
+                if id(held) in seen or held is self._home or issubclass(type(held), type(sys)):
                     continue
                 seen.add(id(held))
                 node = self._find(held)
                 if node is not None:
                     if node.content is not None:
                         yield node
-                elif not isinstance(held, type):
+                elif not issubclass(type(held), type):
                     below.extend(gc.get_referents(held))
                 if len(seen) > BLOCK:
                     return

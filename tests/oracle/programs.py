@@ -99,6 +99,7 @@ _STATEMENTS = (
     "{data}.reverse()",
     "{data}.pop()",
     "{data}.pop('k')",
+    "{data}.pop().append({n})",
     "{data}['k'] = {data}.pop('k')",
     "{data}.move_to_end('x')",
     "{data}.clear()",
@@ -274,14 +275,19 @@ _POOLS = {
 }
 
 
-def check(steps: Program, *, hold: bool) -> None:
+def check(steps: Program, *, hold: bool, in_place: bool = True) -> None:
     """Run a program against the oracle.
+
+    Args:
+        steps: the program.
+        hold: keep every object of every state alive.
+        in_place: whether survivors must keep their identity.
 
     Raises:
         Wrong: a law does not hold.
 
     """
-    checked = Checked(hold=hold)
+    checked = Checked(hold=hold, in_place=in_place)
     try:
         for what, argument in steps:
             if what == "run":

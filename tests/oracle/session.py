@@ -116,6 +116,9 @@ class Checked:
         self.session.run(source)
         number = self.session.number
         self.sources[number] = before, source
+        late = self.session.machine.states[number].late
+        if late:
+            raise Wrong(f"cell {number} changed {late}, which was only found by looking everywhere")
         self._second_capture_is_empty(f"after cell {number}")
         self._note(number)
 

@@ -1,0 +1,125 @@
+"""Random programs of cells, travelled at random, against an oracle that knows nothing of cowtm.
+
+After every cell the oracle describes the whole namespace (values, sharing, order, cycles); whatever
+way one travels, the namespace must be what it was, in the objects that are still alive.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from oracle.form import form_of
+from oracle.mutants import EXAMPLES
+from oracle.programs import START, Program, check, program, smallest
+from oracle.session import NAME, Checked, Wrong
+
+SEEDS = 60
+"""Programs that are the same in every run; Hypothesis adds others."""
+
+
+def explain(steps: Program, *, hold: bool, error: Exception) -> str:
+    """Say what is wrong, with the smallest program that shows it."""
+    lines = "\n".join(f"  {step!r}" for step in smallest(steps, hold=hold))
+    return f"{type(error).__name__}: {error}\n{lines}"
+
+
+def holds(steps: Program, *, hold: bool) -> None:
+    """Fail, with a small program, if a law does not hold."""
+    try:
+        check(steps, hold=hold)
+    except Exception as error:  # noqa: BLE001  whatever goes wrong is shown
+        pytest.fail(explain(steps, hold=hold, error=error))
+
+
+@pytest.mark.parametrize("seed", range(0, SEEDS, 10))
+@pytest.mark.parametrize("hold", [True, False], ids=["held", "let go"])
+def test_the_same_programs_every_time(seed: int, hold: bool) -> None:  # noqa: FBT001
+    """The laws hold for programs made from fixed seeds."""
+    for number in range(seed, seed + 10):
+        holds(program(Random(number)), hold=hold)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # `smallest` shrinks better here
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(st.randoms(use_true_random=True), st.booleans())
+def test_other_programs_every_time(random: Random, hold: bool) -> None:  # noqa: FBT001
+    """The laws hold for programs that nobody has seen before."""
+    holds(program(random), hold=hold)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_examples(number: int) -> None:
+    """The laws hold for programs made to bring up what chance brings up too seldom."""
+    check(EXAMPLES[number], hold=False, in_place=False)
+    check(EXAMPLES[number], hold=True, in_place=False)
+
+
+def test_branches() -> None:
+    """States of one branch are exact when one comes to them from another."""
+    checked = Checked(hold=False)
+    checked.run(START)
+    for branch in range(4):
+        checked.travel(1)
+        checked.run(f"a.append({branch})")
+        checked.run(f"b['k'].append([a]); o.x = {branch}; d = {branch}")
+    for goal in [3, 9, 5, 0, 7, 2, 8, 4, 6, 1, 9]:
+        checked.travel(goal)
+        checked.look(2)
+    checked.close()
+
+
+def test_a_failing_program_is_made_small() -> None:
+    """What the oracle reports is a program that one can read."""
+
+    def broken(steps: Program) -> bool:
+        return any("v += 1" in source for what, source in steps if what == "run")
+
+    steps: Program = [("run", f"x = {i}\nv += 1") for i in range(3)]
+    assert broken(steps)
+    assert smallest(steps, hold=False) == steps, "a program that holds stays as it is"
+
+
+def test_the_oracle_sees_what_differs() -> None:
+    """Forms tell values, types, sharing, order and cycles apart; equal namespaces have equal ones."""
+    cyclic: list[object] = []
+    cyclic.append(cyclic)
+    shared: list[object] = []
+    namespaces = [
+        {"a": 1},
+        {"a": 1.0},
+        {"a": True},
+        {"a": 0.0},
+        {"a": -0.0},
+        {"a": [shared, shared]},
+        {"a": [[], []]},
+        {"a": {"x": 1, "y": 2}},
+        {"a": {"y": 2, "x": 1}},
+        {"a": cyclic},
+        {"a": [cyclic]},
+        {"a": (1, 2)},
+        {"a": bytearray(b"x")},
+    ]
+    forms = [form_of(names, module=NAME) for names in namespaces]
+    for index, form in enumerate(forms):
+        assert [other == form for other in forms].count(True) == 1, index
+        assert form == form_of(namespaces[index], module=NAME)
+        assert not form.difference(form)
+    assert "float" in forms[0].difference(forms[1])
+
+
+def test_the_oracle_notices_a_change_behind_the_back() -> None:
+    """An object changed between two captures, and never told, is found out."""
+    checked = Checked(hold=False)
+    checked.run("a = [1]")
+    checked.session.home["a"].append(2)
+    known = checked.known[1]
+    with pytest.raises(Wrong, match="past"):
+        checked._is(known.form, checked.session.form(), "past(1)")
+    checked.close()

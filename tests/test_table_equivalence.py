@@ -1,0 +1,111 @@
+"""The C object table and its twin find the same, step by step, over random changes of a graph."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+from graphs import NAMES, Observer, Step, World
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from conftest import NativeModule
+
+CHANGES = ("make", "make", "alias", "delete", "hold", "let go", "change", "change", "change")
+LOOKS = ("look", "look at", "capture", "capture", "capture", "sweep", "release", "back", "collect")
+
+numbers = st.integers(0, 400)
+steps = st.lists(
+    st.tuples(st.sampled_from(CHANGES + LOOKS), numbers, numbers, numbers), min_size=1, max_size=40
+)
+random_steps = settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture
+def twin() -> NativeModule:
+    """Give the specification."""
+    table = import_module("cowtm.twin.table")
+    table.name = "python"  # type: ignore[attr-defined]
+    return table  # type: ignore[return-value]
+
+
+@contextmanager
+def paused_collector() -> Iterator[None]:
+    """Collect only when a step says so: which tuples are tracked depends on it."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def run(first: Observer, second: Observer, taken: list[Step]) -> None:
+    """Take steps on both, comparing after each that needs a table."""
+    for step in taken:
+        if step[0] == "collect":
+            gc.collect()
+            continue
+        if step[0] in LOOKS:
+            first.observe(step)
+            second.observe(step)
+            assert first.report() == second.report()
+            continue
+        first.world.apply(step)
+        if second.world is not first.world:
+            second.world.apply(step)
+    for observer in (first, second):
+        observer.capture()
+        observer.sweep()
+    assert first.report() == second.report()
+
+
+@random_steps
+@given(taken=steps)
+@pytest.mark.parametrize("native_module", ["c"], indirect=True)
+def test_alike_over_worlds_of_their_own(
+    native_module: NativeModule, twin: NativeModule, taken: list[Step]
+) -> None:
+    """Each with objects of its own, both record, let go and find again the same."""
+    with paused_collector():
+        run(Observer(native_module, World()), Observer(twin, World()), taken)
+
+
+@random_steps
+@given(taken=steps, order=st.booleans())
+@pytest.mark.parametrize("native_module", ["c"], indirect=True)
+def test_alike_over_one_world(
+    native_module: NativeModule, twin: NativeModule, taken: list[Step], order: bool
+) -> None:
+    """Looking at the same objects, whoever looks first, both see the same."""
+    modules = (native_module, twin) if order else (twin, native_module)
+    world = World()
+    with paused_collector():
+        run(*(Observer(module, world) for module in modules), taken)
+
+
+@pytest.mark.parametrize("native_module", ["c"], indirect=True)
+@pytest.mark.parametrize("made", range(24))
+def test_alike_for_each_sort_of_object(
+    native_module: NativeModule, twin: NativeModule, made: int
+) -> None:
+    """Every sort of object is made, changed in every way, and let go, by itself."""
+    taken: list[Step] = [("make", 1, 0, 7), ("make", 0, made, 1), ("capture", 0, 0, 0)]
+    for how in range(16):
+        taken += [("change", how, 2 * made, 1), ("capture", 0, 0, 0)]
+        taken += [("change", how, 1, 1), ("capture", 0, 0, 0)]
+    taken += [("back", 0, 0, 0), ("delete", 0, 0, 0), ("sweep", 0, 0, 0), ("capture", 0, 0, 0)]
+    taken += [("hold", 0, i, 0) for i in range(4)]
+    taken += [("delete", i, 0, 0) for i in range(len(NAMES))]
+    taken += [("sweep", 0, 0, 0), ("let go", 0, 0, 0), ("release", 0, 0, 0), ("capture", 0, 0, 0)]
+    with paused_collector():
+        run(Observer(native_module, World()), Observer(twin, World()), taken)
