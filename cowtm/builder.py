@@ -35,7 +35,8 @@ class Builder:
         self._content_of = content_of
         self._existing = existing
         self._objects: dict[Node, Any] = {}
-        self._empty: list[tuple[Kind, Any, Sequence[Any]]] = []
+        self._empty: dict[Node, tuple[Kind, Any, Sequence[Any]]] = {}
+        self._completing: set[Node] = set()
         self._live: list[tuple[Kind, Any, Sequence[Any]]] = []
         self.made: dict[Node, Any] = {}
         self.refilled: list[Node] = []
@@ -77,12 +78,33 @@ class Builder:
                     waiting.add(node)
                     stack.extend(reversed(missing))
                     continue
+                if kind.whole:
+                    self._complete(node, slots[:count])
             stack.pop()
             made = kind.create([self.value(s) for s in slots[:count]], slots)
             objects[node] = self.made[node] = made
             if not kind.frozen:
-                self._empty.append((kind, made, slots))
+                self._empty[node] = kind, made, slots
             later.extend([s for s in reversed(slots[count:]) if type(s) is Node])
+
+    def _complete(self, node: Node, slots: Sequence[Any]) -> None:
+        """Make and fill all that some slots lead to, before `node` can be made of them."""
+        level = [slot for slot in slots if type(slot) is Node]
+        if not level:
+            return
+        if node in self._completing:
+            msg = f"object {node.oid} is part of itself in a way that can't be made again"
+            raise CannotRestore(msg)
+        self._completing.add(node)
+        reach: dict[Node, None] = {}
+        while level:
+            below = level.pop()
+            self.add([below])
+            if below in self.made and below not in reach:
+                reach[below] = None
+                level.extend(self._content(below).nodes())
+        self._fill_all({n: self._empty.pop(n) for n in reach if n in self._empty})
+        self._completing.discard(node)
 
     def refill(self, node: Node, value: Any) -> None:
         """Have a live object written anew with the content of its node."""
@@ -99,15 +121,18 @@ class Builder:
         Containers that hash what they hold come last, the innermost first, so that keys are whole
         when they are hashed.
         """
+        self._fill_all(self._empty)
+        self._empty = {}
+
+    def _fill_all(self, entries: dict[Node, tuple[Kind, Any, Sequence[Any]]]) -> None:
         late = []
-        for entry in self._empty:
+        for entry in entries.values():
             if entry[0].hashes:
                 late.append(entry)
             else:
                 self._fill(*entry)
         for entry in reversed(late):
             self._fill(*entry)
-        self._empty.clear()
 
     def plans(self) -> list[Commit]:
         """Fill what was made, plan what is live; the commits are to be called in order."""

@@ -74,6 +74,11 @@ class Changes:
 
 def account_of(slot: Any, changed: set[Any], before_of: ContentOf, after_of: ContentOf) -> str:
     """Describe the changed objects that a slot leads to, the nearest first."""
+    old, new = (of(slot) if type(slot) is Node else None for of in (before_of, after_of))
+    if old is not None and new is not None and old.kind is new.kind:
+        whole: str = new.kind.compare(old.flat(), new.flat(), before_of, after_of)  # type: ignore[attr-defined]
+        if whole:
+            return whole
     level, seen, said = [slot], set(), []
     while level:
         below: list[Any] = []
@@ -138,12 +143,9 @@ def _versions(name: str, line: Sequence[State]) -> Iterator[Version]:
     slot: Any = UNSET
     reach: set[Node] = set()
     for state in line:
-        before = contents
-        delta = state.delta.contents
-        touched = {node for node in reach if node in delta}
-        old = {node: contents.get(node) for node in touched}
-        before = dict(old)
-        delta.apply(contents)
+        touched = {node for node in reach if node in state.delta.contents}
+        before_of = _before(state.delta, {node: contents.get(node) for node in reach})
+        state.delta.contents.apply(contents)
         bound = name in state.delta.bindings
         now = state.delta.bindings.after.get(name, UNSET) if bound else slot
         if not bound and not touched:
@@ -157,10 +159,16 @@ def _versions(name: str, line: Sequence[State]) -> Iterator[Version]:
         elif now is not slot:
             account = "rebound"
         else:
-            account = account_of(now, touched, lambda node, b=before: b.get(node), content_of)  # type: ignore[misc]
+            account = account_of(now, touched, before_of, content_of)
         slot = now
         reach = _reach(slot, content_of)
         yield Version(state, what, account)
+
+
+def _before(delta: Delta, kept: Mapping[Any, Any]) -> ContentOf:
+    """Give contents as they were before a delta."""
+    contents = cast("Mapping[Any, Any]", delta.contents.before)
+    return lambda node: contents.get(node) or kept.get(node)
 
 
 def _reach(slot: Any, content_of: ContentOf) -> set[Node]:

@@ -19,8 +19,10 @@ ROWS = 60
 CELL = 72
 """Characters of one cell of a table that are shown."""
 
-_HTML = "color:inherit;background:transparent;overflow-x:auto"
-_HTML_CELL = "vertical-align:top;padding:2px 12px 2px 0;max-width:40em;overflow-wrap:anywhere"
+_HTML = "color:inherit;background:transparent"
+_HTML_CELL = f"{_HTML};vertical-align:top;padding:2px 12px 2px 0"
+_HTML_TEXT = "text-align:left;max-width:40em;overflow-wrap:break-word"
+_HTML_NUMBER = "text-align:right;white-space:nowrap"
 
 _KIB = 1024
 _PLAIN = (int, float, complex, bool, str, bytes, type(None), range)
@@ -68,6 +70,7 @@ class Table:
         self.headings = tuple(headings)
         self.rows = [tuple(str(cell) for cell in row) for row in rows]
         self.notes = tuple(notes)
+        self._named = any(self.headings)
         self._right = [heading in right for heading in self.headings]
 
     def _shown(self) -> list[tuple[str, ...]]:
@@ -85,7 +88,7 @@ class Table:
         lines = [self.title] if self.title else []
         rows = self._shown()
         if rows:
-            table = [self.headings, *rows]
+            table = [self.headings, *rows] if self._named else rows
             widths = [max(len(row[i]) for row in table) for i in range(len(self.headings))]
             lines += [self._line(row, widths) for row in table]
         return "\n".join([*lines, *self.notes])
@@ -102,18 +105,16 @@ class Table:
         parts = [f'<div style="font-weight:bold">{escape(self.title)}</div>'] if self.title else []
         rows = self._shown()
         if rows:
-            head = self._html_row("th", self.headings)
+            head = f"<thead>{self._html_row('th', self.headings)}</thead>" if self._named else ""
             body = "".join(self._html_row("td", row) for row in rows)
-            parts.append(
-                '<table style="border-collapse:collapse;margin:4px 0">'
-                f"<thead>{head}</thead><tbody>{body}</tbody></table>"
-            )
+            style = f"{_HTML};border-collapse:collapse;margin:4px 0"
+            parts.append(f'<table style="{style}">{head}<tbody>{body}</tbody></table>')
         parts += [f'<div style="opacity:0.8">{escape(note)}</div>' for note in self.notes]
-        return f'<div style="{_HTML}">' + "\n".join(parts) + "</div>"
+        return f'<div style="{_HTML};overflow-x:auto">' + "\n".join(parts) + "</div>"
 
     def _html_row(self, tag: str, row: Sequence[str]) -> str:
         cells = (
-            f'<{tag} style="{_HTML_CELL};text-align:{"right" if right else "left"}">'
+            f'<{tag} style="{_HTML_CELL};{_HTML_NUMBER if right else _HTML_TEXT}">'
             f"{escape(cell)}</{tag}>"
             for cell, right in zip(row, self._right, strict=True)
         )
@@ -191,17 +192,21 @@ class Variables(Report, dict[str, Any]):
 
 
 def _summary(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple):
-        dtype = getattr(value, "dtype", None)
-        return f"shape {shape}" + (f", {dtype}" if dtype is not None else "")
+    try:
+        return _said_of(value)
+    except Exception as error:  # noqa: BLE001  attributes and repr of the user's objects
+        return f"(its repr raised {type(error).__name__})"
+
+
+def _said_of(value: Any) -> str:
     if type(value) in _PLAIN:
         return shorten(repr(value))
     if type(value) is ModuleType:
         return value.__name__
     if type(value) in (list, dict, set, tuple, frozenset):
-        return f"{len(value)} elements"
-    try:
-        return shorten(repr(value))
-    except Exception as error:  # noqa: BLE001  a repr of the user's
-        return f"(its repr raised {type(error).__name__})"
+        return "1 element" if len(value) == 1 else f"{len(value)} elements"
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        dtype = getattr(value, "dtype", None)
+        return f"shape {shape}" + (f", {dtype}" if dtype is not None else "")
+    return shorten(repr(value))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, cast
 
 from cowtm.builder import Builder
@@ -301,15 +301,23 @@ def _reachable(roots: list[Any], home: dict[str, Any], limit: int) -> dict[int, 
         members[id(value)] = value
         if len(members) > limit:
             return None
-        roots.extend(gc.get_referents(value))
+        roots.extend(_referents(value))
     return members
+
+
+def _referents(value: Any) -> list[Any]:
+    """Return what an object holds; of a function not its globals, which lead to everything."""
+    held = gc.get_referents(value)
+    if type(value) is FunctionType:
+        return [part for part in held if part is not value.__globals__]
+    return held
 
 
 def _held_within(members: dict[int, Any]) -> dict[int, int]:
     """Count, for each object, the references that others of the group hold."""
     inside = dict.fromkeys(members, 0)
     for value in members.values():
-        for held in gc.get_referents(value):
+        for held in _referents(value):
             if id(held) in inside:
                 inside[id(held)] += 1
     return inside
@@ -322,7 +330,7 @@ def _closure(keys: list[int], members: dict[int, Any]) -> set[int]:
         key = keys.pop()
         if key not in found:
             found.add(key)
-            keys.extend(id(held) for held in gc.get_referents(members[key]) if id(held) in members)
+            keys.extend(id(held) for held in _referents(members[key]) if id(held) in members)
     return found
 
 

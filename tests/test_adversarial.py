@@ -1,4 +1,4 @@
-"""Objects that raise, lie or get in the way: recording and travelling do no harm and run none of it."""
+"""Objects that raise, lie or get in the way: recording and travelling run none of their methods."""
 
 from __future__ import annotations
 
@@ -50,7 +50,11 @@ BODIES = {
         "collections.deque.__new__(K)",
         "collections.deque.append(x, {n})",
     ),
-    "exception": ("crasher(Exception)", "Exception.__new__(K)", "Exception.args.__set__(x, ({n},))"),
+    "exception": (
+        "crasher(Exception)",
+        "Exception.__new__(K)",
+        "Exception.args.__set__(x, ({n},))",
+    ),
     "int": ("crasher(int)", "int.__new__(K, 7)", "object.__setattr__(x, 'a', {n})"),
     "str": ("crasher(str)", "str.__new__(K, 'text')", "object.__setattr__(x, 'a', {n})"),
     "bytearray": ("crasher(bytearray)", "bytearray.__new__(K)", "bytearray.append(x, {n})"),
@@ -261,9 +265,7 @@ def interrupt_after(seconds: float) -> None:
 @pytest.fixture
 def _alarms_interrupt() -> Iterator[None]:
     """Make the timer's signal raise the interrupt signal."""
-    previous = signal.signal(
-        signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT)
-    )
+    previous = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, previous)

@@ -40,7 +40,9 @@ class Cost:
 
 def test_one_element_of_a_big_array_stores_one_chunk(session: Session) -> None:
     """256 MB, one float: one MiB; and back again nothing, for that chunk is known."""
-    first = Cost(session, "import numpy as np\nx = np.zeros(32_000_000)\nx[:] = np.arange(32_000_000)")
+    first = Cost(
+        session, "import numpy as np\nx = np.zeros(32_000_000)\nx[:] = np.arange(32_000_000)"
+    )
     assert first.stored == 256_000_000
     one = Cost(session, "x[20_000_000] = -1")
     assert (one.contents, one.stored) == (1, CHUNK)
@@ -88,7 +90,7 @@ def test_one_element_of_a_long_list_stores_one_block(session: Session) -> None:
 def test_a_cell_that_touches_nothing_visits_nothing_big(session: Session) -> None:
     """What a cell does not name is not looked at."""
     Cost(session, "x = [[i] for i in range(20_000)]\nsmall = [1]")
-    session.run("")  # how long x takes is known once it was checked again
+    session.machine.audit()  # how long each takes is known once it was checked again
     cost = Cost(session, "y = 1")
     assert cost.visited < 10
     assert cost.contents == 0
@@ -101,7 +103,7 @@ def test_a_function_is_followed_into_what_it_names(session: Session) -> None:
     """What its code names is looked at, nothing else."""
     Cost(session, "x = [[i] for i in range(20_000)]\ny = [[i] for i in range(10_000)]")
     Cost(session, "def touch():\n    y[0].append(1)\ndef both():\n    touch()")
-    session.run("")
+    session.machine.audit()
     cost = Cost(session, "both()")
     assert cost.contents == 1
     assert 10_000 < cost.visited < 20_000

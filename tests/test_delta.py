@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import reduce
+from itertools import pairwise
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +32,7 @@ def between(old: Mapping, new: Mapping) -> Difference[str, object]:
 
 def steps_of(line: list[Mapping]) -> list[Difference[str, object]]:
     """Give the differences between neighbours."""
-    return [between(old, new) for old, new in zip(line, line[1:], strict=False)]
+    return [between(old, new) for old, new in pairwise(line)]
 
 
 def after(mapping: Mapping, difference: Difference[str, object]) -> Mapping:
@@ -105,7 +108,9 @@ def test_what_a_difference_holds(old: Mapping, new: Mapping) -> None:
 @given(mappings, mappings, mappings, mappings)
 def test_a_delta_is_two_differences(a: Mapping, b: Mapping, c: Mapping, d: Mapping) -> None:
     """Bindings and contents follow the laws side by side."""
-    first, second = Delta(between(a, b), between(c, d)), Delta(between(b, a), between(d, c))
+    contents = cast("Difference[Hashable, object]", between(c, d))
+    first = Delta(between(a, b), contents)
+    second = Delta(between(b, a), contents.inverse())
     assert not first.then(second)
     assert first.inverse() == second
     assert Delta.chain([first, second, first]) == first

@@ -373,8 +373,9 @@ def test_two_cells_at_the_same_time(session: Session) -> None:
     session.names["go"].set()
     slow.join()
     session.cell("xs.append('after')")
-    with pytest.raises(cowtm.StateNotFound, match="ran within another cell"):
-        session.tm.states[quick.execution_count]
+    if quick.execution_count == 4:  # older versions of IPython give both the same number
+        with pytest.raises(cowtm.StateNotFound, match="ran within another cell"):
+            session.tm.past(4)
     session.cell("%past 2")
     assert session.names["xs"] == []
     session.cell("%undo")

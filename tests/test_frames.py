@@ -260,3 +260,23 @@ def test_a_frame_says_its_size(session: Session) -> None:
     """Reports name frames by rows and columns."""
     session.cell("df = pd.DataFrame({'a': [1, 2, 3], 'b': list('xyz')}, index=list('pqr'))")
     assert "DataFrame 3x2" in str(session.tm.history("df"))
+
+
+@pytest.mark.parametrize(
+    ("change", "account"),
+    [
+        ("df['c'] = 1", "column c added"),
+        ("del df['b']", "column b gone"),
+        ("df.columns = ['b', 'a']", "columns in another order"),
+        ("df.rename(columns={'a': 'z'}, inplace=True)", "column z added; column a gone"),
+        ("df.drop(1, inplace=True)", "3 to 2 rows"),
+        ("df.sort_values('a', inplace=True)", "values or labels changed"),
+        ("df.iloc[0, 0] = 9", "1 of 3 elements changed"),
+    ],
+)
+def test_reports_tell_columns_and_rows(session: Session, change: str, account: str) -> None:
+    """What changed in a frame is said as its user would."""
+    base = number(session, "df = pd.DataFrame({'a': [3, 1, 2], 'b': [1., 2., 3.]})")
+    session.cell(change)
+    assert ("df", "changed", account) in session.tm.diff(base).rows
+    assert account in str(session.tm.history("df"))

@@ -87,11 +87,11 @@ def test_a_failing_program_is_made_small() -> None:
 
 
 def test_the_oracle_sees_what_differs() -> None:
-    """Forms tell values, types, sharing, order and cycles apart; equal namespaces have equal ones."""
+    """Forms tell values, types, sharing, order, cycles apart; equal namespaces have equal ones."""
     cyclic: list[object] = []
     cyclic.append(cyclic)
     shared: list[object] = []
-    namespaces = [
+    namespaces: list[dict[str, object]] = [
         {"a": 1},
         {"a": 1.0},
         {"a": True},

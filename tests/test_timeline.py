@@ -28,14 +28,15 @@ def difference(old: Mapping, new: Mapping) -> Delta:
 
 def grow(tree: list[tuple[int, Mapping]]) -> tuple[Timeline, dict[int | str, Mapping]]:
     """Make a timeline: each state comes from an earlier one. Return it, and the states whole."""
-    timeline, whole = Timeline(), {}
+    timeline = Timeline()
+    whole: dict[int | str, Mapping] = {}
     for number, (parent, mapping) in enumerate(tree):
         before = None if number == 0 else parent % number
         timeline.position = before
         delta = difference({} if before is None else whole[before], mapping)
         timeline.add(State(number, before, delta))
         whole[number] = mapping
-    return timeline, {**whole}
+    return timeline, whole
 
 
 def walk(timeline: Timeline, start: int | str, goal: int | str, mapping: Mapping) -> Mapping:
@@ -112,7 +113,8 @@ def test_a_state_that_comes_again_is_not_missing() -> None:
 
 def test_numbers_are_in_order() -> None:
     """What a cell had changed before it travelled comes before the cell's own state."""
-    assert sorted([7, "7b", 6, "7a", 8], key=order) == [6, "7a", "7b", 7, 8]
+    numbers: list[int | str] = [7, "7b", 6, "7a", 8]
+    assert sorted(numbers, key=order) == [6, "7a", "7b", 7, 8]
 
 
 def test_free_numbers() -> None:

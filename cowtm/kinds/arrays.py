@@ -214,6 +214,8 @@ def root_of(value: Any) -> Any:
             below = base.base
         elif _is_array(base):
             below = _base.__get__(base)
+        elif isinstance(base, memoryview) and isinstance(base.obj, np.ndarray):
+            below = base.obj
         else:
             break
         if below is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType
+from types import BuiltinFunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType
 from typing import Any, ClassVar
 
 from cowtm.native import GENERIC, GONE, INSTANCE, SHARED, UNSET, Content, Node
@@ -55,6 +55,7 @@ class Kind:
         keep: one live object for ever (classes): held strongly, never copied nor rebuilt.
         follow: code of this object may run when it is reached; the recorder reads its names.
         hashes: filling it hashes its parts, so it is filled after all others.
+        whole: making it calls code that looks into its first parts, so they must be filled.
 
     """
 
@@ -66,6 +67,7 @@ class Kind:
     keep: bool = False
     follow: bool = False
     hashes: bool = False
+    whole: bool = False
 
     def select(self, value: Any) -> Kind | None:  # noqa: ARG002
         """Give the kind for this very object, None for a leaf."""
@@ -120,6 +122,16 @@ class Kind:
         changed = sum(a is not b for a, b in zip(old, new, strict=False))
         changed += abs(len(old) - len(new))
         return f"{changed} of {len(new)} parts changed"
+
+    def compare(
+        self,
+        old: Sequence[Any],  # noqa: ARG002
+        new: Sequence[Any],  # noqa: ARG002
+        before_of: ContentOf,  # noqa: ARG002
+        after_of: ContentOf,  # noqa: ARG002
+    ) -> str:
+        """Say what changed in an object with all that it holds; nothing if `account` has to."""
+        return ""
 
 
 def resolved(slot: Any) -> Any:
@@ -346,6 +358,12 @@ class InstanceKind(Kind):
         self.layout = Layout(cls)
         self.members = self.layout.members
         self.has_dict = self.layout.has_dict
+        # The first that is built in: a class of the user's may have one that wants arguments.
+        self._new: Any = next(
+            new
+            for base in mro_of(cls)
+            if isinstance(new := class_dict(base).get("__new__"), BuiltinFunctionType)
+        )
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read class, slots, attributes."""
@@ -357,7 +375,7 @@ class InstanceKind(Kind):
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make an empty instance; no constructor runs."""
-        return object.__new__(parts[0])
+        return self._new(parts[0])
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """The class may change in place when instances of both are laid out alike."""

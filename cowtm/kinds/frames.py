@@ -19,6 +19,7 @@ from pandas._libs.sparse import SparseIndex
 from pandas._libs.tslibs.offsets import BaseOffset
 from pandas.api.extensions import ExtensionDtype
 from pandas.arrays import ArrowExtensionArray
+from pandas.core.generic import NDFrame
 
 from cowtm.kinds.base import (
     ByValue,
@@ -331,6 +332,65 @@ CACHES = ("_cache", "_item_cache")
 """Attributes in which pandas keeps what it derived from the others."""
 
 
+class FrameKind(CachedKind):
+    """A frame or a series: tells changes as columns and rows."""
+
+    def compare(
+        self, old: Sequence[Any], new: Sequence[Any], before_of: ContentOf, after_of: ContentOf
+    ) -> str:
+        """Say which columns and how many rows came and went."""
+        before, after = self._axes(old, before_of), self._axes(new, after_of)
+        said = []
+        if len(before) == len(after) == 2:  # noqa: PLR2004  columns and rows
+            left, right = _labels(before[0], before_of), _labels(after[0], after_of)
+            said += _listed("added", [label for label in right if label not in left])
+            said += _listed("gone", [label for label in left if label not in right])
+            if not said and left != right:
+                said.append("columns in another order")
+        rows = [_length(axes[-1], of) for axes, of in ((before, before_of), (after, after_of))]
+        if rows[0] != rows[1]:
+            said.append(f"{rows[0]} to {rows[1]} rows")
+        if not said and self._named(old)["_mgr"] is not self._named(new)["_mgr"]:
+            said.append("values or labels changed")
+        return "; ".join(said)
+
+    def _axes(self, slots: Sequence[Any], content_of: ContentOf) -> Sequence[Any]:
+        """Return the slots of the axes, the columns first if there are any."""
+        manager = content_of(self._named(slots)["_mgr"])
+        held = manager.flat() if manager is not None else (None, 0)
+        return held[2 : 2 + held[1]]
+
+
+def _listed(what: str, labels: Sequence[object]) -> list[str]:
+    shown = ", ".join(map(str, labels[:SHOWN])) + (", ..." if len(labels) > SHOWN else "")
+    return [f"column{'s' if len(labels) > 1 else ''} {shown} {what}"] if labels else []
+
+
+SHOWN = 4
+"""Columns that are named when some came or went."""
+
+
+def _labels(axis: Any, content_of: ContentOf) -> list[object]:
+    """Return the labels of an index that are words or numbers."""
+    level = [content_of(axis)]
+    for _ in range(3):  # index, its array, the memory of that
+        below: list[Any] = []
+        for content in level:
+            slots = content.flat() if content is not None else ()
+            for slot in slots:
+                if isinstance(slot, range):
+                    return list(slot)
+                if isinstance(slot, Arrow):
+                    return list(slot.value.to_pylist())
+            if any(getattr(slot, "shape", None) for slot in slots if isinstance(slot, ByValue)):
+                words = [slot for slot in slots if type(slot) is str]
+                if words:
+                    return words
+            below += [content_of(slot) for slot in slots if type(slot) is Node]
+        level = below
+    return []
+
+
 class IndexKind(CachedKind):
     """An index: a block whose memory it lies in must know of it."""
 
@@ -380,6 +440,7 @@ def kind_for(cls: type, store: ChunkStore) -> Kind | None:  # noqa: ARG001
 
 
 _PLAIN: tuple[tuple[type, type[InstanceKind]], ...] = (
+    (NDFrame, FrameKind),
     (Index, IndexKind),
     (IntervalMixin, IntervalKind),
     (ArrowExtensionArray, ArrowKind),

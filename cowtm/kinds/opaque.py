@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cowtm.native import GENERIC, INSTANCE
 from cowtm.kinds.base import ByValue, Commit, Kind, Layout, NotCapturable, resolved
 
 PROTOCOL = 5
@@ -46,6 +47,7 @@ class OpaqueKind(Kind):
 
     name = "opaque"
     by_value = True
+    whole = True
 
     def __init__(self, cls: type, kind_of: KindOf) -> None:
         self.cls: type = cls
@@ -199,7 +201,10 @@ class Encoder:
         if fresh and cls is list:
             return ("list", *(self.encode(value, i, inner) for i in range(len(value))))
         kind = self._kind_of(value) if fresh else None
-        if kind is not None and not kind.frozen and not kind.keep and kind.cls is cls:
+        if fresh and cls in (set, frozenset):
+            held = list(value)
+            return (cls.__name__, *(self.encode(held, i, FRESH + 1) for i in range(len(held))))
+        if kind is not None and not kind.keep and kind.code in (GENERIC, INSTANCE):
             parts = list(kind.parts(value))
             # each part is held by the list here and by the fresh object
             return ("made", kind, *(self.encode(parts, i, FRESH + 1) for i in range(len(parts))))
@@ -224,13 +229,16 @@ class Decoder:
             kind: Kind = below[0]
             parts = [self.decode(piece) for piece in below[1:]]
             made = kind.create(parts[: kind.needs(parts)], parts)
-            kind.plan(made, parts)()
+            if not kind.frozen:
+                kind.fill(made, parts)
             return made
         items = [self.decode(piece) for piece in below]
         if what == "tuple":
             return tuple(items)
         if what == "list":
             return items
+        if what in ("set", "frozenset"):
+            return set(items) if what == "set" else frozenset(items)
         return dict(zip(items[::2], items[1::2], strict=True))
 
 

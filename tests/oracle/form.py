@@ -54,9 +54,7 @@ class Form:
         for name in sorted({*self.names, *other.names}):
             if self.names.get(name) != other.names.get(name):
                 return f"{name}: {self.names.get(name)!r} is not {other.names.get(name)!r}"
-        for number, (mine, theirs) in enumerate(
-            itertools.zip_longest(self.records, other.records)
-        ):
+        for number, (mine, theirs) in enumerate(itertools.zip_longest(self.records, other.records)):
             if mine != theirs:
                 return f"{self.path(number)}: {_first(mine, theirs)}"
         return "" if list(self.names) == list(other.names) else "the order of names"
@@ -118,9 +116,11 @@ LEAVES = (
 )
 
 
-def form_of(
-    names: Mapping[str, Any], *, classes: bool = True, module: str
-) -> Form:
+_CONSTANTS = "Timestamp Timedelta Interval NaTType NAType GenericAlias UnionType Match".split()
+"""Further types of constants, by name."""
+
+
+def form_of(names: Mapping[str, Any], *, classes: bool = True, module: str) -> Form:
     """Describe what some names lead to.
 
     Args:
@@ -177,7 +177,7 @@ class _Walk:
     def pairs(self, mapping: Iterable[tuple[Any, Any]]) -> tuple[Token, ...]:
         return tuple(self.token(part) for pair in mapping for part in pair)
 
-    def leaf(self, value: Any) -> Token | None:  # noqa: PLR0911
+    def leaf(self, value: Any) -> Token | None:
         cls = type(value)
         if cls in LEAVES:
             return "=", cls.__name__, repr(value)
@@ -240,7 +240,12 @@ class _Walk:
         if not hasattr(value, "iloc") and not hasattr(value, "get_loc"):
             return ("something of pandas",)
         elements = self.tokens(value.to_numpy(dtype=object).ravel().tolist())
-        described: tuple[Any, ...] = ("frame", str(getattr(value, "name", "")), value.shape, elements)
+        described: tuple[Any, ...] = (
+            "frame",
+            str(getattr(value, "name", "")),
+            value.shape,
+            elements,
+        )
         for part in ("index", "columns", "attrs", "dtypes", "names"):
             if part == "dtypes" and hasattr(value, part):
                 described += (str(value.dtypes),)
@@ -316,7 +321,6 @@ class _Walk:
             return *head, plain.tobytes("A")
         start = _address(plain) - _address(root)
         return *head, start, self.token(root), plain.tobytes() if not plain.dtype.hasobject else 0
-
 
     def memory(self, value: memoryview) -> tuple[Any, ...]:
         try:
@@ -426,6 +430,8 @@ _DESCRIBERS: list[tuple[Any, Callable[[_Walk, Any], tuple[Any, ...]]]] = [
     (io.StringIO, _subclass(lambda _, v: (v.getvalue(), v.tell()))),
     (
         BaseException,
-        _subclass(lambda w, v: w.tokens((v.args, v.__cause__, v.__context__, v.__suppress_context__))),
+        _subclass(
+            lambda w, v: w.tokens((v.args, v.__cause__, v.__context__, v.__suppress_context__))
+        ),
     ),
 ]

@@ -78,9 +78,7 @@ MUTANTS: dict[str, Mutant] = {
     "copies are the live objects": Mutant(
         "cowtm.mirror:Mirror.build", "return GONE", "return node.object"
     ),
-    "chunks are not written back": Mutant(
-        "cowtm.chunks:write_back", "!= chunk.digest", "== 0"
-    ),
+    "chunks are not written back": Mutant("cowtm.chunks:write_back", "!= chunk.digest", "== 0"),
     "views are made detached": Mutant(
         "cowtm.kinds.arrays:_view", "made = plain", "plain = plain.copy()\n    made = plain"
     ),

@@ -184,7 +184,9 @@ _STATEMENTS = (
     "b = dict(list(b.items())[::-1]) if type(b) is dict else b",
 )
 
-START = PRELUDE + """
+START = (
+    PRELUDE
+    + """
 import dataclasses, enum
 class E(enum.Enum):
     red = 1
@@ -221,6 +223,7 @@ m = np.arange(8.0).reshape(2, 4)
 v = m[1]
 w = v[::-1]
 """
+)
 
 
 def program(random: Random, cells: int = 12) -> Program:

@@ -36,9 +36,7 @@ class Session:
         self.home: dict[str, Any] = self.module.__dict__
         self.number = 0
         self.said: list[str] = []
-        self.machine = TimeMachine(
-            self.home, _is_hidden, lambda: self.number, self.said.append
-        )
+        self.machine = TimeMachine(self.home, _is_hidden, lambda: self.number, self.said.append)
         self.machine.recorder.recheck = 0.0
         self._exec = CellRunner(exec, self.machine.recorder.view)
         np.random.seed(0)  # numpy loads its generator at the first use
