@@ -21,7 +21,8 @@ from typing import Any, cast
 
 from cowtm.delta import Delta
 from cowtm.mirror import Mirror, is_variable
-from cowtm.native import REFERENCE, UNSET, Content, Node, TrackingNamespace
+from cowtm.native import UNSET, Content, Node, TrackingNamespace
+from cowtm.references import References, reached_from
 from cowtm.timeline import RESULT
 from cowtm.touch import Touch
 
@@ -101,7 +102,7 @@ class Recorder:
         self._skip: set[str] = set()
         self._unsaved: list[str] = []
         self._last_check: dict[str, float] = {}
-        self._references: dict[Node, tuple[str, str]] = {}
+        self._references = References(self.mirror.bindings)
         # numpy makes its generator at the first draw: too late for the states before
         numpy_random: Any = import_module("numpy.random.mtrand")
         self._generators: dict[str, object] = {
@@ -173,12 +174,12 @@ class Recorder:
         self._left_over = Delta()
         self._trusted = True
         self._release(everything=everything)
-        new = self._note_references(delta, work)
+        new = self._references.note(delta, [*work.changed, *work.checked])
         return Captured(
             delta=delta,
             names=tuple(sorted({*work.changed, *names_in(delta.bindings), *self._bound_to(delta)})),
             late=tuple(sorted(work.late)),
-            by_reference=self._by_reference(work),
+            by_reference=self._references.present(),
             new_references=new,
             stored=self.mirror.store.stored - stored,
         )
@@ -199,15 +200,15 @@ class Recorder:
         delta.bindings.apply(goal)
         unsaved = {name for name in goal if self.is_unsaved(name)}
         contents = cast("Mapping[Node, Content]", delta.contents.after)
-        spared = _reached_from((goal[name] for name in unsaved), contents)
-        spared -= _reached_from((goal[name] for name in goal.keys() - unsaved), contents)
+        spared = reached_from((goal[name] for name in unsaved), contents)
+        spared -= reached_from((goal[name] for name in goal.keys() - unsaved), contents)
         for node in spared:
             if not node.kind.keep:
                 node.drop()
 
     def travelled(self, delta: Delta) -> None:
         """Take note that the mirror was changed by `delta`."""
-        self._note_references(delta, _Work())
+        self._references.note(delta, ())
         self._newly_unsaved = bool(self._unsaved)
 
     def _bind(self, work: _Work) -> None:
@@ -354,54 +355,6 @@ class Recorder:
             for name, slot in self.mirror.bindings.items()
             if type(slot) is Node and slot in changed and is_variable(name)
         }
-
-    def _note_references(self, delta: Delta, work: _Work) -> dict[str, str]:
-        """Keep account of what is kept by reference; return what is new."""
-        new: dict[str, str] = {}
-        for key in delta.contents:
-            node = cast("Node", key)
-            content = cast("Content | None", delta.contents.after.get(key))
-            if content is None or content.kind.code != REFERENCE:
-                self._references.pop(node, None)
-            elif not getattr(content.kind, "quiet", False) and node not in self._references:
-                what = content.flat()[0]
-                name = self._name_of(node, work)
-                self._references[node] = name, what
-                new[name] = what
-        return new
-
-    def _name_of(self, wanted: Node, work: _Work) -> str:
-        """Find a variable that leads to a node."""
-        names = sorted(work.changed | work.checked, key=lambda name: not is_variable(name))
-        for name in [*names, *self.mirror.bindings]:
-            if _leads_to(self.mirror.bindings.get(name), wanted):
-                return name
-        return "?"
-
-    def _by_reference(self, work: _Work) -> dict[str, str]:
-        for node, (name, what) in list(self._references.items()):
-            if name not in self.mirror.bindings:
-                self._references[node] = self._name_of(node, work), what
-        return dict(self._references.values())
-
-
-def _leads_to(slot: Any, wanted: Node) -> bool:
-    return wanted in _reached_from([slot], {})
-
-
-def _reached_from(slots: Iterable[Any], contents: Mapping[Node, Content]) -> set[Node]:
-    """Return the nodes that slots lead to, where some nodes have other contents than now."""
-    reached: set[Node] = set()
-    stack = [slot for slot in slots if type(slot) is Node]
-    while stack:
-        node = stack.pop()
-        if node in reached:
-            continue
-        reached.add(node)
-        content = contents.get(node) or node.content
-        if content is not None:
-            stack.extend(content.nodes())
-    return reached
 
 
 def names_in(bindings: Iterable[str]) -> list[str]:

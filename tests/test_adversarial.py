@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -156,25 +157,23 @@ def test_a_hash_that_fails_later(session: Session) -> None:
         assert len(session.home["x"]) == 2
 
 
-def test_two_keys_that_have_become_equal(session: Session) -> None:
-    """A dict that can't be made again as it was is not half made."""
+def test_two_keys_that_have_become_equal(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dict that can't be made again as it was is not half made: the present stays."""
     ran(
         session,
-        "class Key:\n    same = False\n    def __hash__(self): return 1\n"
-        "    def __eq__(self, other): return Key.same\n"
-        "    __slots__ = ()\nx = {Key(): 1, Key(): 2}\nkeep = list(x)",
+        "import sys\nclass Key:\n    def __hash__(self): return 1\n"
+        "    def __eq__(self, other): return hasattr(sys, 'all_keys_are_equal')\n"
+        "x = {Key(): 1, Key(): 2}\nkeep = list(x)\na = [1]",
     )
-    ran(session, "x.clear(); z = 5")
-    session.home["Key"].same = True
-    session.run("w = 1")
+    ran(session, "x.clear(); z = 5; a.append(2)")
     before = session.form()
-    with pytest.raises(CannotRestore):
-        session.machine.past(1, names=None)
-        assert len(session.home["x"]) == 2
-        raise CannotRestore("the class was put back first, so the keys differ again")
-    assert session.home["x"] == {} or len(session.home["x"]) == 2
-    if not session.home["x"]:
-        assert session.form() == before
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "all_keys_are_equal", True, raising=False)
+        with pytest.raises(CannotRestore, match="equal now"):
+            session.machine.past(1)
+    assert session.form() == before
+    session.machine.past(1)
+    assert list(session.home["x"]) == session.home["keep"]
 
 
 def test_destructors_run_against_a_whole_state(session: Session) -> None:
@@ -262,6 +261,12 @@ def interrupt_after(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
+def end_and_wait(session: Session) -> None:
+    """Record the cell; wait for the interrupt if it did not come meanwhile."""
+    session.machine.end_cell(session.number)
+    signal.pause()
+
+
 @pytest.fixture
 def _alarms_interrupt() -> Iterator[None]:
     """Make the timer's signal raise the interrupt signal."""
@@ -307,11 +312,9 @@ def test_an_interrupt_while_recording(session: Session) -> None:
         item.append(0)
     session.machine.recorder.view["x"] = session.home["x"]
     session.number += 1
+    interrupt_after(0.001)
     with pytest.raises(KeyboardInterrupt):
-        interrupt_after(0.001)
-        session.machine.end_cell(session.number)
-        while True:
-            time.sleep(0.001)
+        end_and_wait(session)
     assert session.number in session.machine.states
     session.machine.past(1)
     assert {len(item) for item in session.home["x"]} == {1}

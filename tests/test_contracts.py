@@ -299,9 +299,10 @@ EXAMPLES: dict[str, Example] = {
     "bytes subclass": Example("MyBytes(b'raw')", ATTRIBUTES),
     "big int subclass": Example("MyInt(7 ** 100)", ATTRIBUTES),
     "leaves": Example(
-        "[decimal.Decimal('1.10'), fractions.Fraction(1, 3), datetime.datetime(2020, 1, 1), uuid.UUID(int=5),"
-        " pathlib.Path('a'), re.compile('a'), range(3), slice(1, 2), 1j, -0.0, float('nan'), b'x', None, ...,"
-        " Colour.red, Flags.one | Flags.two, datetime.timezone.utc, np.float64(1.5), np.dtype('i4'), int]",
+        "[decimal.Decimal('1.10'), fractions.Fraction(1, 3), datetime.datetime(2020, 1, 1),"
+        " uuid.UUID(int=5), pathlib.Path('a'), re.compile('a'), range(3), slice(1, 2), 1j, -0.0,"
+        " float('nan'), b'x', None, ..., Colour.red, Flags.one | Flags.two, datetime.timezone.utc,"
+        " np.float64(1.5), np.dtype('i4'), int]",
         ("x[0] = decimal.Decimal('1.1')", "x[9] = 0.0", "x[-2] = np.dtype('>i4')", "x[-3] = 1.5"),
     ),
     "slice of objects": Example("[slice([1], 2)]", ("x[0].start.append(1)",)),
@@ -650,8 +651,9 @@ EXAMPLES: dict[str, Example] = {
         ("x[1].append(3)", "x[1].clear()"),
     ),
     "everything at once": Example(
-        "{'list': (l := [1, inner]), 'again': l, 'object': (o := with_attributes(l=l)), 'method': l.append,"
-        " 'partial': functools.partial(plain, o), 'array': (a := np.arange(3.0)), 'view': a[1:]}",
+        "{'list': (l := [1, inner]), 'again': l, 'object': (o := with_attributes(l=l)),"
+        " 'method': l.append, 'partial': functools.partial(plain, o),"
+        " 'array': (a := np.arange(3.0)), 'view': a[1:]}",
         (
             "x['list'].append(x)",
             "x['object'].l.append(2)",

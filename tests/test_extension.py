@@ -7,11 +7,13 @@ import os
 import signal
 import threading
 import weakref
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from IPython.core import interactiveshell
 from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import ExecutionInfo
 from session import Session, new_session
 from traitlets.config import Config
 
@@ -313,6 +315,44 @@ def test_nested_cells_are_part_of_the_outer_one(session: Session) -> None:
     session.cell("%past 2")
     assert session.names["x"] == [1]
     assert not {"y", "z", "w"} & session.names.keys()
+
+
+def test_a_cell_whose_end_is_not_told(session: Session) -> None:
+    """The next one is a cell of its own all the same, with what both changed."""
+    session.cell("x = [1]")
+    make: Any = ExecutionInfo
+    info = make("lost", store_history=True, silent=False, shell_futures=True, cell_id=None)
+    session.shell.events.trigger("pre_run_cell", info)
+    session.names["x"].append(2)
+    session.cell("y = 1")
+    assert session.last.number == 3
+    session.cell("z = 1")
+    assert session.last.names == ("z",)
+
+
+def test_a_cell_interrupted_before_its_code_runs(session: Session) -> None:
+    """IPython gives a result of another kind then; the cell has ended all the same."""
+    session.cell("x = 1")
+
+    def interrupt(_: object) -> None:
+        session.shell.ast_transformers.clear()
+        raise KeyboardInterrupt
+
+    session.shell.ast_transformers.append(SimpleNamespace(visit=interrupt))
+    session.fail("x = 2")
+    assert session.last.error == "KeyboardInterrupt"
+    session.cell("x = 3")
+    assert session.last.names == ("x",)
+    assert session.last.source == "x = 3"
+
+
+def test_names_of_ipython_taken_by_the_user(session: Session) -> None:
+    """They are variables then; travelling to before that brings IPython's own back."""
+    kept = session.names["exit"], session.names["__name__"]
+    session.cells("globals()['exit'] = 5; __name__ = 'mine'; open = 7", "%past 1")
+    assert (session.names["exit"], session.names["__name__"]) == kept
+    session.cell("%past 2")
+    assert [session.names[name] for name in ("exit", "__name__", "open")] == [5, "mine", 7]
 
 
 def test_what_a_state_says_of_its_cell(session: Session) -> None:

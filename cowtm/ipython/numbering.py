@@ -53,11 +53,11 @@ def _running_cell(shell: InteractiveShell) -> int | None:
     history: list[str] = manager.input_hist_parsed
     count: int = shell.execution_count
     last = len(history) - 1
-    return last if last >= 1 and last >= count - 1 and _is_inside(shell) else None
+    return last if last >= 1 and last >= count - 1 and is_inside(shell) else None
 
 
-def _is_inside(shell: InteractiveShell) -> bool:
-    """Tell whether a cell runs now: its code is on the stack."""
+def is_inside(shell: InteractiveShell) -> bool:
+    """Tell whether a cell runs now in this thread: its code is on the stack."""
     frame: FrameType | None = sys._getframe()  # noqa: SLF001
     while frame is not None:
         if frame.f_code.co_name == "run_code" and frame.f_locals.get("self") is shell:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
@@ -12,7 +13,7 @@ from cowtm.interrupts import deferred_interrupts
 from cowtm.ipython.completion import Suggestions
 from cowtm.ipython.config import TimeMachine as Settings
 from cowtm.ipython.magics import TravelMagics
-from cowtm.ipython.numbering import Numbering
+from cowtm.ipython.numbering import Numbering, is_inside
 from cowtm.ipython.patch import run_cells_on, stop_cells_on
 from cowtm.machine import TimeMachine
 
@@ -48,7 +49,7 @@ def unload(shell: InteractiveShell) -> None:
         session.stop()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Running:
     """A cell that is running."""
 
@@ -58,6 +59,22 @@ class _Running:
     """What the time machine knows of it."""
     stored: bool
     """Whether it is in the history, and has a number of its own."""
+    thread: int = field(default_factory=threading.get_ident)
+    """Where it runs."""
+
+    def is_of(self, result: ExecutionResult | None) -> bool:
+        """Tell whether a result is this cell's; None is that of any cell of this thread."""
+        if result is None:
+            return self.thread == threading.get_ident()
+        info: Any = result.info
+        if self.info is None:
+            return bool((info.raw_cell or "").strip())
+        # A cell that was interrupted before its code ran has a result with another info.
+        return info is self.info or (
+            result.execution_count is None
+            and info.raw_cell == self.info.raw_cell
+            and self.thread == threading.get_ident()
+        )
 
 
 class Session:
@@ -127,6 +144,7 @@ class Session:
 
     def _before_cell(self, info: ExecutionInfo) -> None:
         try:
+            self._let_go_of_lost_cells()
             self._numbering.begin(stored=info.store_history)
             cell = self.machine.begin_cell(info.raw_cell or "", getattr(info, "cell_id", None))
             self._running.append(_Running(info, cell, stored=bool(info.store_history)))
@@ -146,8 +164,7 @@ class Session:
             )
 
     def _end_cell(self, result: ExecutionResult | None) -> None:
-        if NAME not in self.shell.user_ns:
-            self._put_name()
+        self._put_names_back()
         running = self._take_cell(result)
         if running is None:
             return
@@ -156,7 +173,7 @@ class Session:
         # ipykernel has no result to give when an interrupt ends a cell that awaits.
         error: BaseException | None = KeyboardInterrupt()
         if result is not None:
-            number, value = result.execution_count, result.result
+            number, value = result.execution_count or number, result.result
             error = result.error_before_exec or result.error_in_exec
         if not running.stored:
             number = None
@@ -165,15 +182,20 @@ class Session:
 
     def _take_cell(self, result: ExecutionResult | None) -> _Running | None:
         """Find what began with the cell that ends; None for an empty one, which never began."""
-        info = result.info if result is not None else None
-        if info is not None and not (info.raw_cell or "").strip():
-            return None
-        for index in reversed(range(len(self._running))):
-            running = self._running[index]
-            if info is None or running.info is None or running.info is info:
-                del self._running[index]
+        for running in reversed(self._running):
+            if running.is_of(result):
+                self._running.remove(running)
                 return running
         return None
+
+    def _let_go_of_lost_cells(self) -> None:
+        """Forget cells of this thread that ended untold: none runs where a new one begins."""
+        if is_inside(self.shell):
+            return
+        thread = threading.get_ident()
+        for running in [running for running in self._running if running.thread == thread]:
+            self._running.remove(running)
+            self.machine.end_cell(None, cell=running.cell)
 
     # -- the namespace -------------------------------------------------------------------------
 
@@ -193,6 +215,16 @@ class Session:
                 "%unload_ext cowtm brings it back."
             )
         self.shell.push({NAME: self.machine}, interactive=False)
+
+    def _put_names_back(self) -> None:
+        """Bind again what a reset, or a travel to before the user took the name, unbound."""
+        names = self.shell.user_ns
+        if NAME not in names:
+            self._put_name()
+        for name, value in self._own_names.items():
+            names.setdefault(name, value)
+        for name in _OF_IPYTHON & self.shell.user_ns_hidden.keys():
+            names.setdefault(name, self.shell.user_ns_hidden[name])
 
     def _take_name_away(self) -> None:
         shell = self.shell

@@ -116,7 +116,16 @@ LEAVES = (
 )
 
 
-_CONSTANTS = "Timestamp Timedelta Interval NaTType NAType GenericAlias UnionType Match".split()
+_CONSTANTS = [
+    "Timestamp",
+    "Timedelta",
+    "Interval",
+    "NaTType",
+    "NAType",
+    "GenericAlias",
+    "UnionType",
+    "Match",
+]
 """Further types of constants, by name."""
 
 
@@ -189,9 +198,7 @@ class _Walk:
             if type.__dict__["__module__"].__get__(value) != self._module:
                 return "class", _name(value)
             return None if self._classes else ("class", id(value))
-        if cls in (types.GenericAlias, types.UnionType, re.Match) or cls.__module__ == "typing":
-            return "=", cls.__name__, repr(value)
-        if cls.__name__ in ("Timestamp", "Timedelta", "Interval", "NaTType", "NAType"):
+        if cls.__name__ in _CONSTANTS or cls.__module__ == "typing":
             return "=", cls.__name__, repr(value)
         if issubclass(cls, types.ModuleType):
             return "module", value.__name__

@@ -131,9 +131,11 @@ _STATEMENTS = (
     "D.__bases__ = (C,)",
     "def f(x=None, *, k={any}):\n    global {data}\n    {data} = x\n    return {any}",
     "def g(x=0):\n    {data}.append(x)\n    return {any}",
-    "def make(n):\n    held = [{any}]\n    def put(x=0):\n        nonlocal n\n        n += 1\n"
-    "        held.append(x)\n        return held, n\n    def get():\n        return held, n\n"
-    "    return put, get\nf, g = make({n})",
+    (
+        "def make(n):\n    held = [{any}]\n    def put(x=0):\n        nonlocal n\n        n += 1\n"
+        "        held.append(x)\n        return held, n\n    def get():\n        return held, n\n"
+        "    return put, get\nf, g = make({n})"
+    ),
     "f({any})",
     "g({n})",
     "f.note = {value}",

@@ -11,12 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from oracle.form import Form, form_of, session_form
 
 from cowtm.machine import TimeMachine
 from cowtm.native import CellRunner
 from cowtm.recorder import KEEP
-
+from oracle.form import Form, form_of, session_form
 
 NAME = "__cells__"
 """What the namespace is called."""

@@ -1,0 +1,31 @@
+"""What holds with the C object table holds with its twin: the same tests, in another interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cowtm import native
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.skipif(
+    native.ObjectTable.__module__ != "cowtm._native", reason="the twin runs anyhow"
+)
+@pytest.mark.parametrize("file", ["test_contracts.py", "test_oracle.py", "test_adversarial.py"])
+def test_the_twin_does_the_same(file: str) -> None:
+    """The tests of a file pass where pure Python is asked for."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / file)],
+        env=os.environ | {"COWTM_PURE_PYTHON": "1"},
+        cwd=HERE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
