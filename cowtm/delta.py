@@ -57,6 +57,8 @@ class Difference(Generic[Key, Value]):
 
     def then(self, later: Difference[Key, Value]) -> Difference[Key, Value]:
         """Return the one difference that does this one, then `later`."""
+        if not self or not later:
+            return self or later
         return Difference.chain([self, later])
 
     @staticmethod
@@ -104,7 +106,7 @@ class Delta:
 
     def then(self, later: Delta) -> Delta:
         """Return the one step that does this one, then `later`."""
-        return Delta.chain([self, later])
+        return Delta(self.bindings.then(later.bindings), self.contents.then(later.contents))
 
     @staticmethod
     def chain(steps: Iterable[Delta]) -> Delta:

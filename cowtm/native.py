@@ -28,15 +28,19 @@ from cowtm.twin.table import (
     UNSET,
 )
 
-# The C object table is still to come: until then both choices take the twin's.
-from cowtm.twin.table import Content, Node, ObjectTable  # isort: skip
-
 _why_not = ""
 if os.environ.get("COWTM_PURE_PYTHON"):
     _why_not = "COWTM_PURE_PYTHON is set"
 elif not TYPE_CHECKING:  # to a type checker both are the specification
     try:
-        from cowtm._native import CellRunner, TrackingNamespace, code_names
+        from cowtm._native import (
+            CellRunner,
+            Content,
+            Node,
+            ObjectTable,
+            TrackingNamespace,
+            code_names,
+        )
     except ModuleNotFoundError as error:
         _why_not = f"the extension was not built ({error})"
     except ImportError as error:
@@ -44,6 +48,7 @@ elif not TYPE_CHECKING:  # to a type checker both are the specification
 
 if TYPE_CHECKING or _why_not:
     from cowtm.twin.namespace import CellRunner, TrackingNamespace, code_names
+    from cowtm.twin.table import Content, Node, ObjectTable
 
 reason: str = f"pure Python: {_why_not}" if _why_not else "C extension"
 """Which implementation runs and why, for `tm`'s report and for bug reports."""

@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from cowtm.delta import Delta
 from cowtm.mirror import Mirror, is_variable
-from cowtm.native import UNSET, Content, Node, TrackingNamespace
+from cowtm.native import REFERENCE, UNSET, Content, Node, TrackingNamespace
 from cowtm.references import References, reached_from
 from cowtm.timeline import RESULT
 from cowtm.touch import Touch
@@ -174,7 +174,7 @@ class Recorder:
         self._left_over = Delta()
         self._trusted = True
         self._release(everything=everything)
-        new = self._references.note(delta, [*work.changed, *work.checked])
+        new = self._references.note(self.mirror.table.referred(), [*work.changed, *work.checked])
         return Captured(
             delta=delta,
             names=tuple(sorted({*work.changed, *names_in(delta.bindings), *self._bound_to(delta)})),
@@ -208,7 +208,9 @@ class Recorder:
 
     def travelled(self, delta: Delta) -> None:
         """Take note that the mirror was changed by `delta`."""
-        self._references.note(delta, ())
+        contents = cast("Mapping[Node, Content]", delta.contents.after)
+        found = [node for node, content in contents.items() if content.kind.code == REFERENCE]
+        self._references.note(found, ())
         self._newly_unsaved = bool(self._unsaved)
 
     def _bind(self, work: _Work) -> None:
@@ -236,7 +238,10 @@ class Recorder:
                 self._last_check.pop(name, None)
                 work.changed.add(name)
         # What was bound is walked here, so that no other name is taken for the one that changed.
+        started = time.perf_counter()
         table.check("")
+        took = time.perf_counter() - started
+        self._last_check.update(dict.fromkeys(work.checked, took))
 
     def _is_left_out(self, name: str, value: object) -> bool:
         if _IPYTHON.fullmatch(name) or self.is_unsaved(name):
@@ -279,13 +284,14 @@ class Recorder:
     def _check(self, name: str, work: _Work, *, late: bool = False) -> None:
         table = self.mirror.table
         work.checked.add(name)
-        self._last_check.pop(name, None)
+        # The longest counts: what others hold too is walked only once, for the first of them.
+        took = self._last_check.pop(name, 0.0)
         if type(table.bindings[name]) is not Node:
             return
         changes = table.changes
         started = time.perf_counter()
         table.check(name)
-        self._last_check[name] = time.perf_counter() - started
+        self._last_check[name] = max(took, time.perf_counter() - started)
         if table.changes != changes:
             work.note(name, late=late)
 
@@ -335,7 +341,7 @@ class Recorder:
     def _release(self, *, everything: bool) -> None:
         """Let go of garbage that the table holds, looking at as much as the cells so far allow."""
         table = self.mirror.table
-        if table.in_limbo == 0 or (table.in_limbo == self._in_limbo and not everything):
+        if table.in_limbo in (0, self._in_limbo):
             return
         if self.mirror.release_garbage(
             TRIAL_LIMIT if everything else SWEEP_NODES * self._cells_kept
@@ -347,7 +353,8 @@ class Recorder:
 
     def _bound_to(self, delta: Delta) -> set[str]:
         """Return the variables bound directly to an object that changed."""
-        changed = {node for node in delta.contents.after if node in delta.contents.before}
+        sides = sorted((delta.contents.before, delta.contents.after), key=len)
+        changed = {node for node in sides[0] if node in sides[1]}
         if not changed:
             return set()
         return {

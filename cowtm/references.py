@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from cowtm.mirror import is_variable
-from cowtm.native import REFERENCE, Content, Node
-
-if TYPE_CHECKING:
-    from cowtm.delta import Delta
+from cowtm.native import Content, Node
 
 _UNKNOWN = "?"
 
 
 class References:
-    """Keeps account of objects that are by reference, as deltas bring them and take them away.
+    """Keeps account of objects that are by reference, as they come and go.
 
     Args:
         bindings: name -> slot, in the present.
@@ -26,28 +23,28 @@ class References:
         self._bindings = bindings
         self._found: dict[Node, tuple[str, str]] = {}
 
-    def note(self, delta: Delta, likely: Iterable[str]) -> dict[str, str]:
-        """Take note of the step that led to the present.
+    def note(self, nodes: Iterable[Node], likely: Iterable[str]) -> dict[str, str]:
+        """Take note of what came to be by reference, and let go of what the present has no more.
 
         Args:
-            delta: the step.
-            likely: names that probably lead to what is new.
+            nodes: the nodes of what came to be by reference.
+            likely: names that probably lead to them.
 
         Returns:
             Variable -> what in it is by reference, for what is new.
 
         """
+        for node in [node for node in self._found if node.content is None]:
+            del self._found[node]
         new: dict[str, str] = {}
-        for key in delta.contents:
-            node = cast("Node", key)
-            content = cast("Content | None", delta.contents.after.get(key))
-            if content is None or content.kind.code != REFERENCE:
-                self._found.pop(node, None)
-            elif not getattr(content.kind, "quiet", False) and node not in self._found:
-                what = content.flat()[0]
-                name = self._name_of(node, likely)
-                self._found[node] = name, what
-                new[name] = what
+        for node in nodes:
+            content = node.content
+            if content is None or node in self._found or getattr(content.kind, "quiet", False):
+                continue
+            what = content.flat()[0]
+            name = self._name_of(node, likely)
+            self._found[node] = name, what
+            new[name] = what
         return new
 
     def present(self) -> dict[str, str]:

@@ -276,17 +276,29 @@ table_check_object(PyObject *op, PyObject *value)
     return end(table, outcome < 0 ? -1 : cowtm_walk(table));
 }
 
+/* Give a list of the table's, and have it begin anew. */
 static PyObject *
-table_reached(PyObject *op, PyObject *Py_UNUSED(ignored))
+hand_over(PyObject **list)
 {
-    ObjectTable *table = (ObjectTable *)op;
     PyObject *fresh = PyList_New(0);
     if (fresh == NULL) {
         return NULL;
     }
-    PyObject *reached = table->reached;
-    table->reached = fresh;
-    return reached;
+    PyObject *full = *list;
+    *list = fresh;
+    return full;
+}
+
+static PyObject *
+table_reached(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return hand_over(&((ObjectTable *)op)->reached);
+}
+
+static PyObject *
+table_referred(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return hand_over(&((ObjectTable *)op)->referred);
 }
 
 /* ---- the end of a capture -------------------------------------------------------------------- */
@@ -891,14 +903,14 @@ table_clear_all(PyObject *op, PyObject *Py_UNUSED(ignored))
     ObjectTable *table = (ObjectTable *)op;
     PyObject **dicts[5] = {&table->bindings, &table->bound_before, &table->bound_after,
                            &table->before, &table->after};
-    PyObject *fresh[6] = {PyDict_New(), PyDict_New(), PyDict_New(),
-                          PyDict_New(), PyDict_New(), PyList_New(0)};
+    PyObject *fresh[7] = {PyDict_New(), PyDict_New(), PyDict_New(), PyDict_New(),
+                          PyDict_New(), PyList_New(0), PyList_New(0)};
     bool complete = true;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         complete = complete && fresh[i] != NULL;
     }
     if (!complete || begin(table) < 0) {
-        for (int i = 0; i < 6; i++) {
+        for (int i = 0; i < 7; i++) {
             Py_XDECREF(fresh[i]);
         }
         return NULL;
@@ -908,6 +920,7 @@ table_clear_all(PyObject *op, PyObject *Py_UNUSED(ignored))
         Py_SETREF(*dicts[i], fresh[i]);
     }
     Py_SETREF(table->reached, fresh[5]);
+    Py_SETREF(table->referred, fresh[6]);
     table->changes = table->visited = table->suspects = 0;
     table->next_oid = 1;
     return end(table, 0);
@@ -938,8 +951,10 @@ table_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     table->before = PyDict_New();
     table->after = PyDict_New();
     table->reached = PyList_New(0);
+    table->referred = PyList_New(0);
     if (table->bindings == NULL || table->bound_before == NULL || table->bound_after == NULL ||
-        table->before == NULL || table->after == NULL || table->reached == NULL) {
+        table->before == NULL || table->after == NULL || table->reached == NULL ||
+        table->referred == NULL) {
         Py_CLEAR(table);
     }
     return (PyObject *)table;
@@ -959,6 +974,7 @@ table_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(table->before);
     Py_VISIT(table->after);
     Py_VISIT(table->reached);
+    Py_VISIT(table->referred);
     for (size_t i = 0; i < table->types.capacity; i++) {
         TypeEntry *entry = table->types.entries[i].value;
         if (entry != NULL && entry->info != NULL && entry->info->uses == 1) {
@@ -993,6 +1009,7 @@ table_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     let_go_of_everything(table, false);
     Py_CLEAR(table->reached);
+    Py_CLEAR(table->referred);
     Py_CLEAR(table->after);
     Py_CLEAR(table->before);
     Py_CLEAR(table->bound_after);
@@ -1046,6 +1063,9 @@ static PyMethodDef table_methods[] = {
     {"check_object", table_check_object, METH_O,
      PyDoc_STR("check_object($self, value, /)\n--\n\n"
                "Walk from `value` if it is a tracked object, or from the tracked objects it holds.")},
+    {"referred", table_referred, METH_NOARGS,
+     PyDoc_STR("referred($self, /)\n--\n\n"
+               "Return the nodes recorded by reference since the last call.")},
     {"reached", table_reached, METH_NOARGS,
      PyDoc_STR("reached($self, /)\n--\n\n"
                "Return the nodes visited since the last call whose kind says `follow`.")},

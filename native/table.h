@@ -112,6 +112,7 @@ struct ObjectTable {
     PyObject *before;
     PyObject *after;
     PyObject *reached;
+    PyObject *referred; /* nodes recorded by reference since last asked */
     Py_ssize_t changes;
     Py_ssize_t visited;
     Py_ssize_t suspects;

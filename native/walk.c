@@ -637,7 +637,10 @@ prepare(ObjectTable *table, Node *node, Content *new, Content *old)
             return -1;
         }
     }
-    return PyDict_SetItem(table->after, (PyObject *)node, (PyObject *)new);
+    if (PyDict_SetItem(table->after, (PyObject *)node, (PyObject *)new) < 0) {
+        return -1;
+    }
+    return node->info->code == REFERENCE ? PyList_Append(table->referred, (PyObject *)node) : 0;
 }
 
 /* Step 4. */

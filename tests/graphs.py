@@ -10,7 +10,7 @@ import collections
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import FunctionType, MethodType
+from types import FunctionType, GeneratorType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from cowtm.chunks import ChunkStore
@@ -30,6 +30,10 @@ Step = tuple[str, int, int, int]
 NAMES = "abcdef"
 LONG = 5_000
 """More slots than a block has."""
+ENOUGH = 60
+"""Objects of a world that steps choose from."""
+UNCHANGING = (int, float, str, tuple, frozenset, type(None), GeneratorType, MethodType)
+"""Types whose objects no step changes."""
 
 
 class Classes:
@@ -86,19 +90,27 @@ class World:
     # -- finding -------------------------------------------------------------------------------
 
     def locate(self, number: int) -> Any:
-        """Find an object on a path that the digits of a number choose, or None."""
-        names = [name for name in self.home if name in NAMES]
-        if not names:
-            return None
-        value = self.home[names[number % len(names)]]
-        number //= len(names)
-        while number:
-            below = list(self.children(value))
-            if not below:
-                break
-            value = below[number % len(below)]
-            number //= len(below) + 1
-        return value
+        """Find an object that a name leads to, chosen by a number, or None."""
+        found = self._reachable()
+        return found[number % len(found)] if found else None
+
+    def _target(self, number: int) -> Any:
+        """Find an object that can be changed, or None."""
+        found = [value for value in self._reachable() if type(value) not in UNCHANGING]
+        return found[number % len(found)] if found else None
+
+    def _reachable(self) -> list[Any]:
+        """List objects that names lead to, the near ones first; not all of what is large."""
+        found: dict[int, Any] = {}
+        level = [value for name, value in self.home.items() if name in NAMES]
+        while level and len(found) < ENOUGH:
+            below: list[Any] = []
+            for value in level:
+                if id(value) not in found:
+                    found[id(value)] = value
+                    below += self.children(value)
+            level = below
+        return list(found.values())
 
     def children(self, value: Any) -> Iterator[Any]:
         """Give what an object holds, a few of it."""
@@ -124,8 +136,11 @@ class World:
 
     def make(self, what: int, number: int) -> Any:
         """Make a new object, of other ones."""
-        held = self.locate(number)
-        made = self._makers()[what % len(self._makers())](held, number)
+        makers = self._makers()
+        what %= 100
+        if what >= len(makers):
+            what %= len(makers) - 3  # the long ones, which stand last, are rare
+        made = makers[what](self.locate(number), number)
         if isinstance(made, self.classes.plain):
             made.serial = next(self._serials)
         return made
@@ -143,9 +158,6 @@ class World:
             lambda held, number: _with(classes.both(), right=held, name=number),
             lambda held, number: classes.point(held, number),
             lambda held, number: classes.items([held, number]),
-            lambda held, number: list(range(LONG)),  # noqa: ARG005
-            lambda held, number: {i: [held] if i < 3 else i for i in range(LONG)},  # noqa: ARG005
-            lambda held, number: [[i] for i in range(LONG)],  # noqa: ARG005
             lambda held, number: collections.deque([held, number]),
             lambda held, number: frozenset({classes.plain(), number}),  # noqa: ARG005
             lambda held, number: {self.make(4, number), self.make(4, number)},  # noqa: ARG005
@@ -157,6 +169,9 @@ class World:
             lambda held, number: classes.refuses(),  # noqa: ARG005
             lambda held, number: itertools.count(number),  # noqa: ARG005
             lambda held, number: number * 1.5,  # noqa: ARG005
+            lambda held, number: list(range(LONG)),  # noqa: ARG005
+            lambda held, number: {i: [held] if i < 3 else i for i in range(LONG)},  # noqa: ARG005
+            lambda held, number: [[i] for i in range(LONG)],  # noqa: ARG005
         ]
 
     # -- changing ------------------------------------------------------------------------------
@@ -169,7 +184,7 @@ class World:
             self.home[name] = self.make(second, third)
         elif what == "alias":
             self.home[name] = self.locate(second)
-        elif what == "delete":
+        elif what == "delete" and second % 3 == 0:
             self.home.pop(name, None)
         elif what == "hold":
             self.outside.append(self.locate(second))
@@ -177,7 +192,7 @@ class World:
             del self.outside[second % len(self.outside)]
         elif what == "change":
             held = self.locate(second) if second % 2 else self.make(second // 2, third)
-            self._change(self.locate(third), first, held)
+            self._change(self._target(third), first, held)
 
     def _change(self, value: Any, how: int, held: Any) -> None:  # noqa: C901, PLR0912  one a type
         classes = self.classes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -16,18 +17,40 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from conftest import NativeModule
 
-CHANGES = ("make", "make", "alias", "delete", "hold", "let go", "change", "change", "change")
-LOOKS = ("look", "look at", "capture", "capture", "capture", "sweep", "release", "back", "collect")
+CHANGES = ("make", "alias", "delete", "hold", "let go", *["change"] * 9)
+LOOKS = ("look", "look at", "sweep", "release", "back", "collect", *["capture"] * 9)
 
-numbers = st.integers(0, 400)
-steps = st.lists(
-    st.tuples(st.sampled_from(CHANGES + LOOKS), numbers, numbers, numbers), min_size=1, max_size=40
-)
+numbers = st.integers(0, 5000)
+changes = st.tuples(st.sampled_from(CHANGES), numbers, numbers, numbers)
+looks = st.tuples(st.sampled_from(LOOKS), numbers, numbers, numbers)
+rounds = st.lists(st.tuples(st.lists(changes, min_size=1, max_size=4), looks), max_size=20)
+beginnings = st.lists(st.tuples(numbers, numbers), min_size=len(NAMES), max_size=len(NAMES))
 random_steps = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> list[Step]:
+    """Make an object for each name, then change some and look, again and again."""
+    program: list[Step] = []
+    for index, (what, of) in enumerate(draw(beginnings)):
+        program.append(("make", index, what, of))
+    for some, look in draw(rounds):
+        program += [*some, look]
+    return program
+
+
+def at_random(seed: int, count: int) -> list[Step]:
+    """Take many steps, most of them changes deep in the graph."""
+    chance = random.Random(seed)
+    program: list[Step] = [("make", i, chance.randrange(24), i) for i in range(len(NAMES))]
+    for _ in range(count):
+        what = chance.choice(CHANGES if chance.random() < 0.7 else LOOKS)
+        program.append((what, *(chance.randrange(5000) for _ in range(3))))  # type: ignore[arg-type]
+    return program
 
 
 @pytest.fixture
@@ -70,7 +93,7 @@ def run(first: Observer, second: Observer, taken: list[Step]) -> None:
 
 
 @random_steps
-@given(taken=steps)
+@given(taken=programs())
 @pytest.mark.parametrize("native_module", ["c"], indirect=True)
 def test_alike_over_worlds_of_their_own(
     native_module: NativeModule, twin: NativeModule, taken: list[Step]
@@ -81,7 +104,7 @@ def test_alike_over_worlds_of_their_own(
 
 
 @random_steps
-@given(taken=steps, order=st.booleans())
+@given(taken=programs(), order=st.booleans())
 @pytest.mark.parametrize("native_module", ["c"], indirect=True)
 def test_alike_over_one_world(
     native_module: NativeModule, twin: NativeModule, taken: list[Step], order: bool
@@ -109,3 +132,13 @@ def test_alike_for_each_sort_of_object(
     taken += [("sweep", 0, 0, 0), ("let go", 0, 0, 0), ("release", 0, 0, 0), ("capture", 0, 0, 0)]
     with paused_collector():
         run(Observer(native_module, World()), Observer(twin, World()), taken)
+
+
+@pytest.mark.parametrize("native_module", ["c"], indirect=True)
+@pytest.mark.parametrize("seed", range(20))
+def test_alike_over_a_long_time(
+    native_module: NativeModule, twin: NativeModule, seed: int
+) -> None:
+    """Worlds that grow for hundreds of steps are seen alike."""
+    with paused_collector():
+        run(Observer(native_module, World()), Observer(twin, World()), at_random(seed, 300))
