@@ -22,7 +22,7 @@ from benchmarks.machine import machine, versions
 from benchmarks.report import Answer, Judgement, answers, judge, tables
 from benchmarks.session import Measured, Travel
 from benchmarks.systems import COWTM, SYSTEMS, TWIN, System
-from benchmarks.workloads import FULL, SMOKE, workloads
+from benchmarks.workloads import FULL, SMOKE, Workload, workloads
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = ("cowtm", "ipython", "numpy", "xxhash", "kishu")
@@ -68,7 +68,7 @@ def main() -> int:
     with ThreadPoolExecutor(at_once) as pool:
         for outcome in pool.map(
             lambda task: _run(*task, smoke=wanted.smoke),
-            _tasks(systems, wanted.workload or list(questions), wanted.rounds),
+            _tasks(systems, [questions[name] for name in wanted.workload or questions], wanted),
         ):
             if isinstance(outcome, Failure):
                 failures.append(outcome)
@@ -123,13 +123,16 @@ def _systems(wanted: argparse.Namespace) -> list[System]:
     return chosen
 
 
-def _tasks(systems: list[System], names: list[str], rounds: int) -> Iterator[tuple[System, str]]:
+def _tasks(
+    systems: list[System], chosen: list[Workload], wanted: argparse.Namespace
+) -> Iterator[tuple[System, str]]:
     """Give what to run; systems take turns, so that a busy spell hits all of them."""
-    for number in range(rounds):
-        for name in names:
-            for system in systems:
-                if system.rounds is None or number < system.rounds:
-                    yield system, name
+    for number in range(wanted.rounds):
+        for workload in chosen:
+            for process in range(1 if wanted.smoke else workload.processes):
+                for system in systems:
+                    if system.rounds is None or (number < system.rounds and not process):
+                        yield system, workload.name
 
 
 def _run(system: System, workload: str, *, smoke: bool) -> Measured | Failure:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from cowtm.chunks import Chunk, ChunkStore
 from cowtm.native import Content, Node
-from cowtm.timeline import Number, State
 
-_SHARED_TYPES = (Node, type, type(sys), type(None), bool)
-"""Slots that cost nothing but the pointer."""
+if TYPE_CHECKING:
+    from cowtm.timeline import Number, State
+
+_PLAIN = (str, bytes, int, float, complex)
+"""Values that are counted, once each; others cost the pointer to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,13 @@ def account(states: Iterable[State], store: ChunkStore) -> Account:
     chunks = contents = 0
     for state in states:
         owners.add(state)
-        of_state = 0
+        of_state = _weigh_state(state)
+        contents += of_state
+        for name, slot in state.delta.bindings.after.items():
+            own = _weigh_leaf(slot, seen)
+            by_variable[name] = by_variable.get(name, 0) + own
+            of_state += own
+            contents += own
         for key, held in state.delta.contents.after.items():
             content = cast("Content", held)
             before = cast("Content | None", state.delta.contents.before.get(key))
@@ -64,6 +72,20 @@ def account(states: Iterable[State], store: ChunkStore) -> Account:
     return Account(chunks, contents, by_state, by_variable)
 
 
+def _weigh_state(state: State) -> int:
+    """Return bytes of what is kept of a state itself: source, bindings."""
+    bindings = state.delta.bindings
+    return sum(map(sys.getsizeof, (state, state.source, bindings.before, bindings.after)))
+
+
+def _weigh_leaf(slot: object, seen: set[int]) -> int:
+    """Return bytes of a plain value that was not counted yet."""
+    if id(slot) in seen or not isinstance(slot, _PLAIN):
+        return 0
+    seen.add(id(slot))
+    return sys.getsizeof(slot)
+
+
 def _weigh(content: Content, before: Content | None, seen: set[int]) -> tuple[int, int]:
     """Return bytes of a content that were not counted yet: its own, and those of its chunks."""
     own, raw = sys.getsizeof(content), 0
@@ -74,13 +96,11 @@ def _weigh(content: Content, before: Content | None, seen: set[int]) -> tuple[in
             continue
         own += sys.getsizeof(block)
         for slot in block:
-            if id(slot) in seen or isinstance(slot, _SHARED_TYPES):
-                continue
-            seen.add(id(slot))
-            if type(slot) is Chunk:
+            if type(slot) is not Chunk:
+                own += _weigh_leaf(slot, seen)
+            elif id(slot) not in seen:
+                seen.add(id(slot))
                 raw += slot.size
-            elif isinstance(slot, str | bytes | int | float):
-                own += sys.getsizeof(slot)
     return own, raw
 
 

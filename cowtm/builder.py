@@ -8,11 +8,13 @@ what they are made of exists. New ones are filled at once: nobody has seen them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cowtm.errors import CannotRestore
-from cowtm.kinds.base import Commit, Kind
 from cowtm.native import GONE, Content, Node
+
+if TYPE_CHECKING:
+    from cowtm.kinds.base import Commit, Kind
 
 ContentOf = Callable[[Node], Content | None]
 Existing = Callable[[Node], Any]
@@ -153,7 +155,11 @@ class Builder:
     def _plan_hashing(self, kind: Kind, value: Any, slots: Sequence[Any]) -> Commit:
         """Plan a container that hashes; one whose keys may be changed by other commits, later."""
         if any(type(slot) is Node for slot in slots):
-            return lambda: self._plan(kind, value, slots)()
+
+            def plan_and_write() -> object:
+                return self._plan(kind, value, slots)()
+
+            return plan_and_write
         return self._plan(kind, value, slots)
 
     def _content(self, node: Node) -> Content:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from cowtm.delta import Delta
     from cowtm.timeline import State
 
+FEW = 2_000
+"""Tracked objects that are gone through just to name what changed: about 0.5 us each."""
+
 ContentOf = Callable[[Node], Content | None]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -43,7 +44,7 @@ class Chunk:
         if self.size < SMALL:
             self._data = memoryview(bytes(view))
         else:
-            copy = np.empty(self.size, np.uint8)
+            copy: Any = np.empty(self.size, np.uint8)
             copy[:] = view
             self._data = memoryview(copy).toreadonly()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from cowtm.changes import Changes, History
+from cowtm.changes import FEW, Changes, History
 from cowtm.display import Table, describe, names_text
 from cowtm.errors import NameNotFound
 from cowtm.mirror import Mirror, is_variable
@@ -73,11 +73,21 @@ class Lookup:
     def same(self, one: Number, other: Number) -> bool:
         """Tell whether two states differ in no variable."""
         delta = self._timeline.path(one, other)
-        return not names_in(delta.bindings) and not self.names_reaching(delta)
+        return not names_in(delta.bindings) and not self.names_changed(one, other, delta)
 
-    def names_reaching(self, delta: Delta) -> set[str]:
-        """Return the variables of the present that lead to something that `delta` changes."""
-        found = Changes(delta, self._mirror.bindings, self._mirror.content).names
+    def names_changed(self, start: Number, goal: Number, delta: Delta) -> set[str]:
+        """Return the variables of the present that differ between two states, one of them here.
+
+        All that lead to a difference, if few objects are tracked; else those that the states on
+        the way are known to have changed.
+        """
+        mirror = self._mirror
+        if mirror.table.tracked <= FEW:
+            found = Changes(delta, mirror.bindings, mirror.content).names
+        else:
+            way = [number for side in self._timeline.way(start, goal) for number in side]
+            found = {name for number in way for name in self._timeline[number].names}
+            found &= mirror.bindings.keys()
         return {name for name in found if is_variable(name)}
 
     def diff(self, start: Number, goal: Number) -> Table:

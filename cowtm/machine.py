@@ -108,21 +108,22 @@ class TimeMachine(Report):
         self._say(f"from after cell {goal}: {names_text(wanted)}")
 
     def _travel(self, goal: Number, *, push: bool = True) -> Any:
-        delta = self._lookup.path(self._scribe.arrive(), goal)
+        start = self._scribe.arrive()
+        delta = self._lookup.path(start, goal)
         self._recorder.spare_unsaved(delta)
         self._recorder.mirror.restore(delta, self._recorder.is_unsaved)
         self._recorder.travelled(delta)
         self._timeline.position = goal
         if push and delta:
             self._scribe.steps.append(goal)
-        self._say(self._travel_text(goal, delta))
+        self._say(self._travel_text(start, goal, delta))
         return self._lookup.live_result()
 
-    def _travel_text(self, goal: Number, delta: Delta) -> str:
+    def _travel_text(self, start: Number, goal: Number, delta: Delta) -> str:
         names = delta.bindings
         born = names_in(name for name in names.after if name not in names.before)
         gone = names_in(name for name in names.before if name not in names.after)
-        changed = sorted(self._lookup.names_reaching(delta) - {*born, *gone})
+        changed = sorted(self._lookup.names_changed(start, goal, delta) - {*born, *gone})
         said = [
             f"{names_text(listed)} {what}"
             for listed, what in ((changed, "changed"), (born, "came back"), (gone, "gone"))

@@ -20,7 +20,8 @@ from cowtm.errors import CannotRestore
 from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.kinds import Kinds
 from cowtm.kinds.base import Commit, resolved
-from cowtm.native import GONE, REFERENCE, UNSET, Content, Node, ObjectTable
+from cowtm.native import GONE, REFERENCE, Content, Node, ObjectTable
+
 
 class Mirror:
     """What all tracked objects of a namespace looked like at the last capture.
@@ -34,7 +35,7 @@ class Mirror:
         self.home = home
         self.store = ChunkStore()
         self.kinds = Kinds(home, self.store)
-        self.table = ObjectTable(self.kinds.classify, home)  # type: ignore[arg-type]
+        self.table = ObjectTable(self.kinds.classify, home)
 
     @property
     def bindings(self) -> Mapping[str, Any]:
@@ -44,9 +45,9 @@ class Mirror:
     def finish(self) -> Delta:
         """End a capture and give what differs since the one before."""
         names_before, names_after, before, after = self.table.finish()
+        contents = Difference(before, after)
         return Delta(
-            Difference(names_before, names_after),
-            Difference(cast("dict[Hashable, object]", before), cast("dict[Hashable, object]", after)),
+            Difference(names_before, names_after), cast("Difference[Hashable, object]", contents)
         )
 
     def content(self, node: Node) -> Content | None:
@@ -109,8 +110,7 @@ class Mirror:
                 raise CannotRestore(msg) from error
             displaced: list[object] = []
             try:
-                for commit in plans:
-                    displaced.append(commit())
+                displaced.extend(commit() for commit in plans)
                 self._bind(delta, builder, untouched)
             except Exception as error:
                 lost = self._roll_back(builder, delta, untouched)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
 
+from cowtm.changes import FEW, Changes
 from cowtm.errors import BadInput
 from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.mirror import is_variable
@@ -174,7 +175,7 @@ class Scribe:
                 duration=duration,
                 cost=time.perf_counter() - started,
                 error=type(error).__name__ if error is not None else None,
-                names=captured.names,
+                names=self._names(captured),
                 late=captured.late,
                 by_reference=MappingProxyType(captured.by_reference),
                 stored=captured.stored,
@@ -186,6 +187,17 @@ class Scribe:
                 self.steps.append(number)
         self._announce(captured)
         return state
+
+    def _names(self, captured: Captured) -> tuple[str, ...]:
+        """Return the variables that changed: all that lead to a change, if few objects are tracked.
+
+        Among many only those that the search came upon: it need not have gone through the rest.
+        """
+        mirror = self._recorder.mirror
+        if mirror.table.tracked > FEW:
+            return captured.names
+        leading = Changes(captured.delta, mirror.bindings, mirror.content).names
+        return tuple(sorted({*captured.names, *filter(is_variable, leading)}))
 
     def _announce(self, captured: Captured) -> None:
         for name, what in captured.new_references.items():

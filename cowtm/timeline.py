@@ -155,12 +155,17 @@ class Timeline:
             at = self[at].parent
         return line
 
-    def path(self, start: Number, goal: Number) -> Delta:
-        """Return the one step from one state to another."""
+    def way(self, start: Number, goal: Number) -> tuple[list[Number], list[Number]]:
+        """Return the states to undo from one to another, and those to do again, the last first."""
         up, down = self.ancestors(start), self.ancestors(goal)
         while up and down and up[-1] == down[-1]:
             up.pop()
             down.pop()
+        return up, down
+
+    def path(self, start: Number, goal: Number) -> Delta:
+        """Return the one step from one state to another."""
+        up, down = self.way(start, goal)
         return Delta.chain(
             [
                 *(self[number].delta.inverse() for number in up),

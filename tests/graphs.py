@@ -46,7 +46,7 @@ class Classes:
             serial = 0
 
             def __hash__(self) -> int:
-                return self.serial
+                return self.serial if type(self.serial) is int else 0
 
         class Slotted:
             __slots__ = ("left", "right")

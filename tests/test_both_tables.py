@@ -1,4 +1,4 @@
-"""What holds with the C object table holds with its twin: the same tests, in another interpreter."""
+"""What holds with the C object table holds with its twin: the same tests in another process."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from cowtm import native
 HERE = Path(__file__).parent
 
 
-@pytest.mark.skipif(
-    native.ObjectTable.__module__ != "cowtm._native", reason="the twin runs anyhow"
-)
+@pytest.mark.skipif(native.ObjectTable.__module__ != "cowtm._native", reason="the twin runs anyhow")
 @pytest.mark.parametrize("file", ["test_contracts.py", "test_oracle.py", "test_adversarial.py"])
 def test_the_twin_does_the_same(file: str) -> None:
     """The tests of a file pass where pure Python is asked for."""

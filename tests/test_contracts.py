@@ -618,9 +618,12 @@ EXAMPLES: dict[str, Example] = {
     # iterators and the rest of the standard library
     "list iterator": Example("iter([1, [2], 3])", ("next(x)", "next(x).append(1)")),
     "shared list iterator": Example("[iter(inner), inner]", ("next(x[0])", "x[1].append(2)")),
+    "iterator over what holds it": Example(
+        "(lambda l: (l.append(iter(l)), l)[1])([1, 2])", ("next(x[2])", "x.append(3)", "next(x[2])")
+    ),
     "tuple iterator": Example("iter((1, [2]))", ("next(x)",)),
     "string iterator": Example("iter('text')", ("next(x)",)),
-    "range iterator": Example("iter(range(5))", ("next(x)",)),
+    "range iterator": Example("iter(range(5))", ("next(x)",), in_place=False),
     "enumerate": Example("enumerate([5, [6]])", ("next(x)",), in_place=False),
     "zip": Example("zip([1, 2], 'ab')", ("next(x)",)),
     "map": Example("map(str, [1, 2])", ("next(x)",)),

@@ -202,7 +202,7 @@ def test_a_function_from_before_the_load(tmp_path: Path) -> None:
             "%load_ext cowtm",
             "put()",
         )
-        assert session.last.names == ("data", "x")
+        assert session.last.names == ("C", "data", "x")  # the class holds the list
         session.cell("C().add()")
         assert "data" in session.last.names
         session.cell("%past 3")

@@ -274,10 +274,9 @@ class Layout:
                     displaced.append(UNSET)
                 if new is not UNSET:
                     member.__set__(value, new)
-            if shared is not None:
-                if self.dict_of(value) is not shared:
-                    displaced.append(self.dict_of(value))
-                    self._dict.__set__(value, shared)
+            if shared is not None and self.dict_of(value) is not shared:
+                displaced.append(self.dict_of(value))
+                self._dict.__set__(value, shared)
             if attributes is not None:
                 displaced.append(attributes())
             return displaced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,18 +38,21 @@ class BytesKind(Kind):
         """Class and type code are given at birth."""
         return 2
 
-    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:
         """Make it as long as it was: a memoryview of it may come before it is filled."""
         size = total(slots[3 : 3 + slots[2]])
         if self.is_array:
-            return array.array.__new__(parts[0], parts[1], bytes(size))
-        made = bytearray.__new__(parts[0])
+            with warnings.catch_warnings():  # "u" is on its way out; the user has heard of it
+                warnings.simplefilter("ignore", DeprecationWarning)
+                return array.array.__new__(parts[0], parts[1], bytes(size))
+        made: bytearray = bytearray.__new__(parts[0])
         bytearray.extend(made, bytes(size))
         return made
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """Another length needs that nobody holds its memory; the type code can't change."""
-        if type(value) is not self.cls or (self.is_array and _typecode.__get__(value) != slots[1]):
+        cls: Any = self.cls
+        if type(value) is not cls or (self.is_array and _typecode.__get__(value) != slots[1]):
             return False
         with memoryview(value) as view:
             if view.nbytes == total(slots[3 : 3 + slots[2]]):

@@ -364,7 +364,7 @@ class DequeKind(SubclassKind):
 
     def make(self, cls: type, body: Sequence[Any]) -> Any:
         """Make it empty, with its bound."""
-        fresh = collections.deque.__new__(cls)
+        fresh: Any = collections.deque.__new__(cls)
         collections.deque.__init__(fresh, (), body[0])
         return fresh
 

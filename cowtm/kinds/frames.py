@@ -383,7 +383,7 @@ def _labels(axis: Any, content_of: ContentOf) -> list[object]:
                 if isinstance(slot, Arrow):
                     return list(slot.value.to_pylist())
             if any(getattr(slot, "shape", None) for slot in slots if isinstance(slot, ByValue)):
-                words = [slot for slot in slots if type(slot) is str]
+                words: list[object] = [slot for slot in slots if type(slot) is str]
                 if words:
                     return words
             below += [content_of(slot) for slot in slots if type(slot) is Node]

@@ -89,7 +89,8 @@ class FunctionKind(Kind):
 
     def needs(self, slots: Sequence[Any]) -> int:
         """The cells are given at birth."""
-        return 2 + slots[1] + 1
+        cells: int = slots[1]
+        return 2 + cells + 1
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make it with its code and cells."""
@@ -325,7 +326,7 @@ class WrapperKind(Kind):
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Wrap anew."""
-        return self.cls(parts[0])  # type: ignore[call-arg]
+        return self.cls(parts[0])
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing the attributes."""

@@ -59,7 +59,7 @@ def _plain(base: type, value: Any) -> object:
         return int.__int__(value)
     if base is float:
         return float.__float__(value)
-    return complex(float.__float__(complex.real.__get__(value)), complex.imag.__get__(value))  # type: ignore[attr-defined]
+    return complex(float.__float__(complex.real.__get__(value)), complex.imag.__get__(value))
 
 
 VALUE_BASES = (str, int, float, bytes, complex)

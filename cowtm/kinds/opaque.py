@@ -11,16 +11,28 @@ import copyreg
 import pickle
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from cowtm.native import GENERIC, INSTANCE
 from cowtm.kinds.base import ByValue, Commit, Kind, Layout, NotCapturable, resolved
+from cowtm.native import GENERIC, INSTANCE
 
 PROTOCOL = 5
 """The pickle protocol that objects are asked to reduce themselves for."""
 
 FRESH = 2
 """References to an object that only its container holds, as getrefcount(container[i]) counts."""
+
+ITERATORS: tuple[type, ...] = (
+    type(iter([])),
+    type(reversed([])),
+    type(iter(())),
+    enumerate,
+    zip,
+    map,
+    filter,
+)
+"""Types whose objects only hold what they are made of: it may be filled later, so it may lead back
+to them."""
 
 KindOf = Callable[[Any], Kind | None]
 
@@ -47,12 +59,12 @@ class OpaqueKind(Kind):
 
     name = "opaque"
     by_value = True
-    whole = True
 
     def __init__(self, cls: type, kind_of: KindOf) -> None:
         self.cls: type = cls
         self.layout = Layout(cls)
         self._kind_of = kind_of
+        self.whole = not any(cls is iterator for iterator in ITERATORS)
 
     def parts(self, value: Any) -> Sequence[object]:
         """Take the object apart."""
@@ -67,12 +79,13 @@ class OpaqueKind(Kind):
         return [Shape(tuple(trees), head), *flat]
 
     def _reduce(self, value: Any) -> list[Any]:
+        reduced: Any
         for cls, reducer in copyreg.dispatch_table.items():  # a look-up would hash the type
             if cls is self.cls:
                 reduced = reducer(value)
                 break
         else:
-            reduced = self.cls.__reduce_ex__(value, PROTOCOL)  # type: ignore[arg-type]
+            reduced = cast("Any", self.cls).__reduce_ex__(value, PROTOCOL)
         if type(reduced) is str:
             raise Global
         if type(reduced) is not tuple or not 2 <= len(reduced) <= 6 or not callable(reduced[0]):  # noqa: PLR2004
@@ -98,7 +111,8 @@ class OpaqueKind(Kind):
 
     def needs(self, slots: Sequence[Any]) -> int:
         """Function and arguments must exist."""
-        return 1 + slots[0].head
+        shape: Shape = slots[0]
+        return 1 + shape.head
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Call the function with the arguments, as unpickling does."""
@@ -254,7 +268,7 @@ def same_leaf(old: object, new: object) -> bool:
         return False
     if any(cls is plain for plain in _PLAIN):
         return old == new
-    if issubclass(cls, ByValue):
+    if isinstance(old, ByValue):
         return old.matches(new)
     try:
         return pickle.dumps(old, PROTOCOL) == pickle.dumps(new, PROTOCOL)

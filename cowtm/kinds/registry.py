@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import _random
 import array
-
 import datetime
 import decimal
 import enum
@@ -217,4 +216,3 @@ def _value_of(base: type) -> Callable[[type], Kind]:
 _RANDOM: type = _random.Random
 _LEAVES = frozenset(map(id, LEAVES))
 _LEAF_BASES = frozenset(map(id, LEAF_BASES))
-

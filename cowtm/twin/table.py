@@ -315,7 +315,7 @@ class ObjectTable:
         self._record(node, kind, parts)
 
     def _read(self, kind: Kind, value: Any) -> Sequence[object]:
-        if kind.code == LIST or kind.code == TUPLE:
+        if kind.code in (LIST, TUPLE):
             return value  # type: ignore[no-any-return]
         if kind.code == DICT:
             return [part for item in dict.items(value) for part in item]
@@ -450,9 +450,8 @@ class ObjectTable:
         self._walk()
         self._bury()
         result = (self._bound_before, self._bound_after, self._before, self._after)
-        for before, after in (result[:2], result[2:]):
-            for key in [key for key in after if key in before and before[key] is after[key]]:  # type: ignore[index]
-                del before[key], after[key]  # type: ignore[arg-type]
+        _drop_unchanged(self._bound_before, self._bound_after)
+        _drop_unchanged(self._before, self._after)
         self._bound_before, self._bound_after = {}, {}
         self._before, self._after = {}, {}
         self._generation += 1
@@ -592,6 +591,11 @@ def _blocked(kind: Kind, slots: tuple[Any, ...], old: Content | None) -> Content
             block = known[index]
         blocks.append(block)
     return Content(kind, tuple(blocks), blocked=True)
+
+
+def _drop_unchanged(before: dict[Any, Any], after: dict[Any, Any]) -> None:
+    for key in [key for key in after if key in before and before[key] is after[key]]:
+        del before[key], after[key]
 
 
 def _identical(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:

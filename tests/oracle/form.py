@@ -222,7 +222,7 @@ class _Walk:
         known = len(self.objects)
         if cls.__module__.partition(".")[0] == "pandas":
             described = self.frame(value)
-        elif not any(base.__flags__ & _HEAP_TYPE for base in cls.__mro__):
+        elif not any(base.__flags__ & _HEAP_TYPE for base in cls.__mro__) or _is_of_c(cls):
             described = self.reduced(value)
         else:
             return ("instance", *self.attributes(value))
@@ -335,6 +335,11 @@ class _Walk:
         except ValueError:
             return ("released",)
         return value.format, value.shape, value.readonly, value.tobytes(), held
+
+
+def _is_of_c(cls: type) -> bool:
+    """Tell types that an extension made at run time: their fields are in C alone."""
+    return not any("__dict__" in vars(base) or "__slots__" in vars(base) for base in cls.__mro__)
 
 
 def _is_field(cls: type, name: str, member: Any) -> bool:
