@@ -25,7 +25,7 @@ demo: $(VENV)/.with-demo
 	$(python) docs/run_demo.py $(ARGS)
 
 test: $(VENV)/.with-test
-	$(python) -m pytest $(ARGS)
+	$(python) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/.with-lint
 	$(VENV)/bin/ruff check

@@ -46,8 +46,7 @@ def native_module(request: pytest.FixtureRequest) -> NativeModule:
         if os.environ.get("COWTM_REQUIRE_NATIVE"):
             raise
         pytest.skip(f"no C extension: {error}")
-    # The C object table is still to come: until then its half runs the twin's.
-    return _gather("c", extension, extension if hasattr(extension, "ObjectTable") else twin[1])
+    return _gather("c", extension, extension)
 
 
 def _gather(name: str, names: ModuleType, objects: ModuleType) -> NativeModule:
