@@ -117,9 +117,7 @@ class World:
         cls = type(value)
         if cls is dict or cls is collections.OrderedDict:
             yield from itertools.islice(value.values(), 5)
-        elif cls in (list, tuple, collections.deque, self.classes.items):
-            yield from itertools.islice(value, 5)
-        elif cls is set or cls is frozenset:
+        elif cls in (list, tuple, collections.deque, self.classes.items) or cls is set or cls is frozenset:
             yield from itertools.islice(value, 5)
         elif cls is FunctionType and value.__closure__:
             yield value.__closure__[0].cell_contents

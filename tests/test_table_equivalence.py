@@ -136,9 +136,7 @@ def test_alike_for_each_sort_of_object(
 
 @pytest.mark.parametrize("native_module", ["c"], indirect=True)
 @pytest.mark.parametrize("seed", range(20))
-def test_alike_over_a_long_time(
-    native_module: NativeModule, twin: NativeModule, seed: int
-) -> None:
+def test_alike_over_a_long_time(native_module: NativeModule, twin: NativeModule, seed: int) -> None:
     """Worlds that grow for hundreds of steps are seen alike."""
     with paused_collector():
         run(Observer(native_module, World()), Observer(twin, World()), at_random(seed, 300))

@@ -179,6 +179,11 @@ class Session:
             number = None
         self._numbering.end(number)
         self.machine.end_cell(number, value, error, running.cell)
+        if isinstance(error, ValueError) and "cannot resize an array" in str(error):
+            self._say(
+                "cowtm: numpy resizes no array in place that something refers to, and recorded "
+                "arrays are referred to; x = np.resize(x, n) makes a new one."
+            )
 
     def _take_cell(self, result: ExecutionResult | None) -> _Running | None:
         """Find what began with the cell that ends; None for an empty one, which never began."""
