@@ -359,7 +359,9 @@ bury(ObjectTable *table)
         Py_DECREF(node);
     }
     orphans->count -= index;
-    memmove(orphans->items, orphans->items + index, (size_t)orphans->count * sizeof(void *));
+    if (orphans->count > 0) {
+        memmove(orphans->items, orphans->items + index, (size_t)orphans->count * sizeof(void *));
+    }
     return outcome;
 }
 
@@ -1007,6 +1009,9 @@ table_dealloc(PyObject *op)
     ObjectTable *table = (ObjectTable *)op;
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
+    if (table->weak_references != NULL) {
+        PyObject_ClearWeakRefs(op);
+    }
     let_go_of_everything(table, false);
     Py_CLEAR(table->reached);
     Py_CLEAR(table->referred);
@@ -1110,6 +1115,7 @@ static PyMemberDef table_members[] = {
      PyDoc_STR("Objects looked at so far.")},
     {"suspects", Py_T_PYSSIZET, offsetof(ObjectTable, suspects), 0,
      PyDoc_STR("How often a node lost a holder and kept others; cycles may have come loose.")},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ObjectTable, weak_references), Py_READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -127,6 +127,7 @@ struct ObjectTable {
     PointerMap types;     /* type -> TypeEntry */
     TypeEntry *recent_types[RECENT_TYPES];
     Selected selected[RECENT_SELECTED];
+    PyObject *weak_references;
     PyObject *window[BLOCK]; /* parts being compared, borrowed */
 };
 

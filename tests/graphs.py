@@ -117,7 +117,7 @@ class World:
         cls = type(value)
         if cls is dict or cls is collections.OrderedDict:
             yield from itertools.islice(value.values(), 5)
-        elif cls in (list, tuple, collections.deque, self.classes.items) or cls is set or cls is frozenset:
+        elif cls in (list, tuple, set, frozenset, collections.deque, self.classes.items):
             yield from itertools.islice(value, 5)
         elif cls is FunctionType and value.__closure__:
             yield value.__closure__[0].cell_contents
@@ -154,7 +154,7 @@ class World:
             lambda held, number: classes.slotted(),  # noqa: ARG005
             lambda held, number: classes.weakly(),  # noqa: ARG005
             lambda held, number: _with(classes.both(), right=held, name=number),
-            lambda held, number: classes.point(held, number),
+            classes.point,
             lambda held, number: classes.items([held, number]),
             lambda held, number: collections.deque([held, number]),
             lambda held, number: frozenset({classes.plain(), number}),  # noqa: ARG005
@@ -295,7 +295,7 @@ class Observer:
         self.module = module
         self.world = world
         kinds = Kinds(world.home, ChunkStore())
-        self.table: ObjectTable = module.ObjectTable(kinds.classify, world.home)  # type: ignore[arg-type]
+        self.table: ObjectTable = module.ObjectTable(kinds.classify, world.home)
         self.result: tuple[Any, ...] = ({}, {}, {}, {})
         self.reached: list[int] = []
         # The specification knows a node as long as its object's address is not used again; the
