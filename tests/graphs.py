@@ -298,6 +298,7 @@ class Observer:
         self.table: ObjectTable = module.ObjectTable(kinds.classify, world.home)
         self.result: tuple[Any, ...] = ({}, {}, {}, {})
         self.reached: list[int] = []
+        self.referred: list[int] = []
         # The specification knows a node as long as its object's address is not used again; the
         # other implementation as long as somebody holds it.  So hold all.
         self.nodes: dict[Node, None] = {}
@@ -365,6 +366,7 @@ class Observer:
     def _keep(self) -> None:
         self.nodes.update(dict.fromkeys(self.table.live()))
         self.reached = [node.oid for node in self.table.reached()]
+        self.referred = [node.oid for node in self.table.referred()]
 
     # -- reports -------------------------------------------------------------------------------
 
@@ -383,6 +385,7 @@ class Observer:
                 table.in_limbo,
             ),
             "reached": self.reached,
+            "referred": self.referred,
             "names": [{n: self._slot(s) for n, s in part.items()} for part in self.result[:2]],
             "contents": [
                 {node.oid: self._content(content) for node, content in part.items()}

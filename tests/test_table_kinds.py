@@ -158,6 +158,17 @@ def test_functions_are_told(session: Session) -> None:
     assert session.table.reached() == [node]
 
 
+def test_what_stays_by_reference_is_told(session: Session) -> None:
+    """`referred` gives what was recorded by reference, once."""
+    generator = (i for i in [1])
+    session.capture(x=[generator], y=[1])
+    (node,) = session.slots("x")
+    assert session.table.referred() == [node]
+    assert session.table.referred() == []
+    session.capture()
+    assert session.table.referred() == []
+
+
 def test_what_is_kept_is_held_strongly(native_module: NativeModule) -> None:
     """Classes of the notebook, and what is by reference only."""
     tables = session_with(native_module, {Box: Told(keep=True)})
