@@ -998,9 +998,13 @@ def test_reference_counts_of_what_lives_longer(native_module: NativeModule) -> N
 
     use()
     before = counts()
-    for _ in range(10):
+    rounds = 10
+    for _ in range(rounds):
         use()
-    assert counts() == before
+    # Functions elsewhere hold the builtins too, and may go meanwhile: a leak would add up.
+    grown = [now - then for now, then in zip(counts(), before, strict=True)]
+    assert grown[:1] + grown[2:] == [0, 0, 0]
+    assert grown[1] < rounds
 
 
 LEAK_SCRIPT = """

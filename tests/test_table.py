@@ -239,7 +239,13 @@ def test_another_class(session: Session) -> None:
 @only_c
 def test_reading_makes_no_dict(session: Session) -> None:
     """Attributes that the interpreter keeps by value stay so."""
-    objects = [Plain(a=1, b=[2]) for _ in range(10)]
+
+    class Fresh:  # a class whose instances had too many different attributes gives them dicts
+        def __init__(self) -> None:
+            self.a = 1
+            self.b = [2]
+
+    objects = [Fresh() for _ in range(10)]
     session.capture(x=objects)
     session.capture()
     assert not any(type(held) is dict for x in objects for held in gc.get_referents(x))
