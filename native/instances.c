@@ -91,7 +91,8 @@ cowtm_read_attributes(PyObject *value, PyObject **pairs, PyObject **dict)
     if (values == NULL) {
         return 0;
     }
-    return read_values(values, ((PyHeapTypeObject *)type)->ht_cached_keys, pairs);
+    PyDictKeysObject *keys = ((PyHeapTypeObject *)type)->ht_cached_keys;
+    return keys == NULL ? -1 : read_values(values, keys, pairs);
 }
 
 #else
