@@ -117,13 +117,12 @@ class ArrayKind(Kind):
         cls, header, root = parts[:3]
         if root is not None:
             return _view(cls, header, root)
+        if _is_packed(header) or 0 in header.shape:
+            return _packed(cls, header)
         if header.dtype.hasobject:
             flat = np.empty(slots[3], header.dtype)
         else:
-            size = total(slots[4 : 4 + slots[3]])
-            flat = np.empty(size, np.uint8)
-        if _is_packed(header) or 0 in header.shape:
-            return _packed(cls, header, flat)
+            flat = np.empty(total(slots[4 : 4 + slots[3]]), np.uint8)
         strided = _strided(cls, header, flat)
         # Axes in any other order, without gaps: an array that owns its memory, as that one did.
         owner = np.empty_like(strided, order="K")
@@ -304,9 +303,8 @@ def _packed_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
-def _packed(cls: type, header: Header, flat: Any) -> Any:
-    """Make an array that owns packed memory; `flat` only tells how much is needed."""
-    del flat
+def _packed(cls: type, header: Header) -> Any:
+    """Make an array that owns packed memory."""
     c_order = header.strides == _packed_strides(header.shape, header.dtype.itemsize)
     return np.ndarray.__new__(cls, header.shape, header.dtype, order="C" if c_order else "F")
 
