@@ -6,19 +6,27 @@ variable back to what it was after cell n. See `cowtm.machine.TimeMachine` for a
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from cowtm.errors import (
     BadInput,
     CannotRestore,
     CowtmError,
+    Damaged,
+    DiskFull,
+    JournalInUse,
+    JournalNotFound,
     NameNotFound,
-    NotRecorded,
+    NotAJournal,
     StateNotFound,
+    Untrusted,
 )
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from cowtm.archive import Archive
 
 __version__ = "0.1.0"
 
@@ -26,13 +34,26 @@ __all__ = [
     "BadInput",
     "CannotRestore",
     "CowtmError",
+    "Damaged",
+    "DiskFull",
+    "JournalInUse",
+    "JournalNotFound",
     "NameNotFound",
-    "NotRecorded",
+    "NotAJournal",
     "StateNotFound",
+    "Untrusted",
     "__version__",
+    "load",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
+
+
+def load(path: str | os.PathLike[str], *, trust: bool = False) -> Archive:
+    """Open a journal to look at its states; see `cowtm.loading.load`."""
+    from cowtm import loading  # noqa: PLC0415  importing the package alone costs nothing
+
+    return loading.load(path, trust=trust)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

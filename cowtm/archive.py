@@ -1,129 +1,226 @@
-"""What the archive holds, in bytes: in total, by state, by variable.
-
-Chunks are counted exactly. Contents are counted with the slots they do not share with the version
-before; values that a content refers to (numbers, strings) are counted once each, at what Python
-says they take, though the present may hold them too.
-"""
+"""Recorded states, to be looked at: those of this session, or of a journal."""
 
 from __future__ import annotations
 
-import sys
+import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
-from cowtm.chunks import Chunk, ChunkStore
-from cowtm.native import Content, Node
+from cowtm.display import Report, Table, Variables, clock_text, shorten
+from cowtm.reports import States
+from cowtm.timeline import Number, State, Timeline, as_number
 
 if TYPE_CHECKING:
-    from cowtm.timeline import Number, State
+    from cowtm.lookup import Lookup
 
-_PLAIN = (str, bytes, int, float, complex)
-"""Values that are counted, once each; others cost the pointer to them."""
+_HISTORY = ("cell", "time", "what it was", "what changed", "source")
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Bytes held."""
+class Archive(Report):
+    """States, and what their variables were.
 
-    chunks: int
-    """Bytes of memory copied (arrays, buffers)."""
-    contents: int
-    """Bytes of what objects held."""
-    by_state: dict[Number, int] = field(default_factory=dict)
-    """State -> bytes that it added."""
-    by_variable: dict[str, int] = field(default_factory=dict)
-    """Variable -> bytes of all its versions; what several share is counted for the first."""
+    Args:
+        timeline: the states.
+        lookup: looks at them.
+        lock: held while they are looked at.
+        title: what they are the states of.
+        damage: what of them can't be read, in sentences.
+
+    """
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        lookup: Lookup,
+        lock: threading.RLock,
+        title: str,
+        damage: Iterable[str] = (),
+    ) -> None:
+        self._timeline = timeline
+        self._lookup = lookup
+        self._lock = lock
+        self._title = title
+        self.damage = tuple(damage)
+
+    def vars(self, cell: Number, *names: str) -> Any:
+        """Return the variables of a state as fresh objects, without moving there.
+
+        Sharing among them is kept; classes, modules and what stays by reference are the live ones.
+
+        Args:
+            cell: the cell's number.
+            names: only these; a single one gives the object itself.
+
+        Returns:
+            A dict of name -> object, or the one object.
+
+        Raises:
+            StateNotFound: no such state.
+            NameNotFound: no such variable in that state.
+
+        Example:
+            In [1]: scores = {"ann": 1}
+
+            In [2]: scores["bob"] = 2
+
+            In [3]: tm.vars(1, "scores")
+            Out[3]: {'ann': 1}
+
+        """
+        with self._lock:
+            goal = self._state(cell)
+            built = self._lookup.build(goal, names or None)
+            if len(names) == 1:
+                return built[names[0]]
+            return Variables(f"variables after cell {goal}", built)
+
+    def names(self, cell: Number | None = None) -> list[str]:
+        """List the variables of a state, sorted.
+
+        Args:
+            cell: the cell's number; the present if left out.
+
+        Raises:
+            StateNotFound: no such state.
+
+        Example:
+            In [1]: x = 1
+
+            In [2]: del x; y = 2
+
+            In [3]: tm.names(1)
+            Out[3]: ['x']
+
+        """
+        with self._lock:
+            if cell is None:
+                return self._lookup.names(self._lookup.here)
+            return self._lookup.names(self._state(cell))
+
+    def ans(self, cell: Number) -> Any:
+        """Return the result of a cell as it was, a fresh object; None if it had none.
+
+        Raises:
+            StateNotFound: no such state.
+
+        Example:
+            In [1]: words = ["a"]; words
+            Out[1]: ['a']
+
+            In [2]: words.append("b")
+
+            In [3]: tm.ans(1)
+            Out[3]: ['a']
+
+        """
+        with self._lock:
+            goal = self._state(cell)
+            return self._lookup.result(goal)
+
+    def diff(self, a: Number, b: Number | None = None) -> Table:
+        """Tell what differs between two states.
+
+        Args:
+            a: a cell's number.
+            b: another; the present if left out.
+
+        Returns:
+            A table: variable, what happened to it from `a` to `b`, and in short what changed.
+
+        Raises:
+            StateNotFound: no such state.
+
+        Example:
+            In [1]: x = 1; data = [1, 2]
+
+            In [2]: data.append(3); y = "new"; del x
+
+            In [3]: tm.diff(1, 2)
+            Out[3]:
+            from after cell 1 to after cell 2
+            variable  what     account
+            data      changed  length 2 to 3
+            x         removed  1
+            y         added    'new'
+
+        """
+        with self._lock:
+            start = self._state(a)
+            goal = self._lookup.here if b is None else self._state(b)
+            return self._lookup.diff(start, goal)
+
+    def history(self, name: str) -> Table:
+        """List the versions of a variable on the way to the present.
+
+        Args:
+            name: the variable.
+
+        Returns:
+            A table: cell, time, what it was, what changed.
+
+        Raises:
+            NameNotFound: no state on the way here holds it.
+
+        Example:
+            In [1]: total = [1]
+
+            In [2]: total.append(2)
+
+            In [3]: [row[0] for row in tm.history("total").rows]
+            Out[3]: ['1', '2']
+
+        """
+        with self._lock:
+            versions = self._lookup.versions(name)
+            rows = [
+                (
+                    version.state.number,
+                    clock_text(version.state.started),
+                    version.what,
+                    version.account,
+                    shorten(version.state.title),
+                )
+                for version in versions
+            ]
+            return Table(f"versions of {name}", _HISTORY, rows, right=("cell",))
+
+    def blame(self, name: str) -> State:
+        """Return the state of the cell that last changed a variable.
+
+        Raises:
+            NameNotFound: no state on the way here holds it.
+
+        Example:
+            In [1]: total = [1]
+
+            In [2]: total.append(2)
+
+            In [3]: tm.blame("total").number
+            Out[3]: 2
+
+        """
+        with self._lock:
+            latest: State = self._lookup.versions(name)[-1].state
+            return latest
 
     @property
-    def total(self) -> int:
-        """All bytes."""
-        return self.chunks + self.contents
+    def states(self) -> States:
+        """All states, by cell number.
 
+        Example:
+            In [1]: x = 1
 
-def account(states: Iterable[State], store: ChunkStore) -> Account:
-    """Add up what the archive holds."""
-    owners = _Owners()
-    seen: set[int] = set()
-    by_state: dict[Number, int] = {}
-    by_variable: dict[str, int] = {}
-    chunks = contents = 0
-    for state in states:
-        owners.add(state)
-        of_state = _weigh_state(state)
-        contents += of_state
-        for name, slot in state.delta.bindings.after.items():
-            own = _weigh_leaf(slot, seen)
-            by_variable[name] = by_variable.get(name, 0) + own
-            of_state += own
-            contents += own
-        for key, held in state.delta.contents.after.items():
-            content = cast("Content", held)
-            before = cast("Content | None", state.delta.contents.before.get(key))
-            own, raw = _weigh(content, before, seen)
-            name = owners.name(cast("Node", key))
-            by_variable[name] = by_variable.get(name, 0) + own + raw
-            of_state += own + raw
-            chunks += raw
-            contents += own
-        by_state[state.number] = of_state
-    # what nothing in the timeline accounts for (a chunk of a state being made) is held all the same
-    chunks = max(chunks, store.held)
-    return Account(chunks, contents, by_state, by_variable)
+            In [2]: tm.states[1].names
+            Out[2]: ('x',)
 
+        """
+        return States(self._timeline)
 
-def _weigh_state(state: State) -> int:
-    """Return bytes of what is kept of a state itself: source, bindings."""
-    bindings = state.delta.bindings
-    return sum(map(sys.getsizeof, (state, state.source, bindings.before, bindings.after)))
+    def _state(self, cell: Number) -> Number:
+        """Return the number of a state that is used now."""
+        number = self._timeline[as_number(cell)].number
+        self._timeline.touch(number)
+        return number
 
-
-def _weigh_leaf(slot: object, seen: set[int]) -> int:
-    """Return bytes of a plain value that was not counted yet."""
-    if id(slot) in seen or not isinstance(slot, _PLAIN):
-        return 0
-    seen.add(id(slot))
-    return sys.getsizeof(slot)
-
-
-def _weigh(content: Content, before: Content | None, seen: set[int]) -> tuple[int, int]:
-    """Return bytes of a content that were not counted yet: its own, and those of its chunks."""
-    own, raw = sys.getsizeof(content), 0
-    known = {id(b) for b in before.slots} if before is not None and before.blocked else set()
-    blocks = content.slots if content.blocked else (content.slots,)
-    for block in blocks:
-        if id(block) in known:
-            continue
-        own += sys.getsizeof(block)
-        for slot in block:
-            if type(slot) is not Chunk:
-                own += _weigh_leaf(slot, seen)
-            elif id(slot) not in seen:
-                seen.add(id(slot))
-                raw += slot.size
-    return own, raw
-
-
-class _Owners:
-    """Tells which variable an object belongs to: the first that led to it."""
-
-    def __init__(self) -> None:
-        self._holders: dict[Node, Node | str] = {}
-
-    def add(self, state: State) -> None:
-        """Take in what a state bound and what its objects hold."""
-        for name, slot in state.delta.bindings.after.items():
-            if type(slot) is Node:
-                self._holders.setdefault(slot, name)
-        for node, content in state.delta.contents.after.items():
-            for child in cast("Content", content).nodes():
-                self._holders.setdefault(child, cast("Node", node))
-
-    def name(self, node: Node) -> str:
-        """Follow the holders up to a name."""
-        seen: set[Node] = set()
-        at: Node | str | None = node
-        while isinstance(at, Node) and at not in seen:
-            seen.add(at)
-            at = self._holders.get(at)
-        return at if isinstance(at, str) else "?"
+    def _table(self) -> Table:
+        return self.states.table(self._title, self.damage)

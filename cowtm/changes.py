@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -125,12 +125,18 @@ class History(Sequence[Version]):
 
     Args:
         name: the variable.
-        line: the states, the first one first.
+        line: the states with their deltas, the first one first.
+        value: reads what stands in a delta for something else.
 
     """
 
-    def __init__(self, name: str, line: Sequence[State]) -> None:
-        self._versions = list(_versions(name, line))
+    def __init__(
+        self,
+        name: str,
+        line: Iterable[tuple[State, Delta]],
+        value: Callable[[Node | None, Any], Any],
+    ) -> None:
+        self._versions = list(_versions(name, line, value))
 
     def __len__(self) -> int:
         """Count them."""
@@ -141,19 +147,30 @@ class History(Sequence[Version]):
         return self._versions[index]
 
 
-def _versions(name: str, line: Sequence[State]) -> Iterator[Version]:
+def _versions(
+    name: str,
+    line: Iterable[tuple[State, Delta]],
+    value: Callable[[Node | None, Any], Any],
+) -> Iterator[Version]:
     contents: dict[Any, Any] = {}
     slot: Any = UNSET
     reach: set[Node] = set()
-    for state in line:
-        touched = {node for node in reach if node in state.delta.contents}
-        before_of = _before(state.delta, {node: contents.get(node) for node in reach})
-        state.delta.contents.apply(contents)
-        bound = name in state.delta.bindings
-        now = state.delta.bindings.after.get(name, UNSET) if bound else slot
+
+    def content_of(node: Node) -> Content | None:
+        return cast("Content | None", value(node, contents.get(node)))
+
+    for state, delta in line:
+        touched = {node for node in reach if node in delta.contents}
+        kept = {node: contents.get(node) for node in touched}
+        delta.contents.apply(contents)
+        bound = name in delta.bindings
+        now = value(None, delta.bindings.after.get(name, UNSET)) if bound else slot
         if not bound and not touched:
             continue
-        content_of = cast("ContentOf", contents.get)
+
+        def before_of(node: Node, kept: dict[Node, Any] = kept) -> Content | None:
+            return cast("Content | None", value(node, kept.get(node, contents.get(node))))
+
         what = describe(now, content_of)
         if now is UNSET:
             account = "deleted"
@@ -166,12 +183,6 @@ def _versions(name: str, line: Sequence[State]) -> Iterator[Version]:
         slot = now
         reach = _reach(slot, content_of)
         yield Version(state, what, account)
-
-
-def _before(delta: Delta, kept: Mapping[Any, Any]) -> ContentOf:
-    """Give contents as they were before a delta."""
-    contents = cast("Mapping[Any, Any]", delta.contents.before)
-    return lambda node: contents.get(node) or kept.get(node)
 
 
 def _reach(slot: Any, content_of: ContentOf) -> set[Node]:

@@ -2,28 +2,27 @@
 
 A chunk that is there already is not stored again, so one element changed in a big array stores one
 chunk, and two equal arrays store one. A chunk lives as long as a content refers to it; the store
-only knows it weakly.
+only knows it weakly. Where its bytes are, raw or packed or on disk, is the business of
+`cowtm.generations`.
 
 Chunks of 1 MiB hash at 28 GB/s with xxh3_128, nearly as fast as the whole memory in one go
 (29 GB/s), on a 2-core Zen 4; 64 KiB chunks at 20 GB/s.
-
-Thread safety: calls come from one thread at a time, under the recorder's lock.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
-import numpy as np
 import xxhash
+
+from cowtm.errors import Damaged
+from cowtm.generations import Frames, Generations, Key, Sizes
+from cowtm.packing import PAGED, allocate
 
 CHUNK = 1 << 20
 """Bytes in a chunk."""
-
-SMALL = 1 << 16
-"""Below this a copy goes into `bytes`; above, into memory of numpy's, 3 to 5 times faster."""
 
 
 class Chunk:
@@ -35,22 +34,25 @@ class Chunk:
 
     """
 
-    __slots__ = ("__weakref__", "_data", "digest", "size")
+    __slots__ = ("__weakref__", "_generations", "digest", "size")
 
-    def __init__(self, digest: bytes, view: memoryview) -> None:
-        self.digest = digest
-        self.size = len(view)
-        self._data: memoryview
-        if self.size < SMALL:
-            self._data = memoryview(bytes(view))
-        else:
-            copy: Any = np.empty(self.size, np.uint8)
-            copy[:] = view
-            self._data = memoryview(copy).toreadonly()
+    def __init__(self, key: Key, generations: Generations) -> None:
+        self.digest, self.size = key
+        self._generations = generations
+
+    @property
+    def key(self) -> Key:
+        """Digest and size: what the store and a journal know it by."""
+        return self.digest, self.size
 
     def read(self) -> memoryview:
-        """Return the bytes, read-only."""
-        return self._data
+        """Return the bytes, read-only, from whatever generation; they stay valid.
+
+        Raises:
+            Damaged: what is on disk does not give these bytes.
+
+        """
+        return self._generations.read(self.key)
 
     def __repr__(self) -> str:
         """Show digest and size."""
@@ -60,6 +62,13 @@ class Chunk:
 class ChunkStore:
     """All chunks that any content refers to.
 
+    A chunk that nobody refers to any more is noted by one call in C, wherever that happens; its
+    bytes are let go at the next call that stores, settles or counts.
+
+    Thread safety: every call may come from any thread at any time, as for `Generations`, but only
+    one thread sets `disk`. Threads that split equal memory at once get the same chunks. Memory that
+    another thread writes while it is split gives chunks of what was read, each true to its digest.
+
     Attributes:
         stored: bytes ever copied into the store; the difference of two readings is what was new
             between them.
@@ -67,37 +76,188 @@ class ChunkStore:
     """
 
     def __init__(self) -> None:
-        self._chunks: weakref.WeakValueDictionary[tuple[bytes, int], Chunk] = (
-            weakref.WeakValueDictionary()
-        )
+        self._generations = Generations()
+        self._lock = self._generations.lock
+        self._known: dict[Key, weakref.KeyedRef[Key, Chunk]] = {}
+        self._dead: deque[weakref.KeyedRef[Key, Chunk]] = deque()
+        self._note_death = self._dead.append
         self.stored = 0
 
     def __len__(self) -> int:
         """Count the chunks."""
-        return len(self._chunks)
+        self._let_go()
+        return len(self._known)
 
     def __iter__(self) -> Iterator[Chunk]:
         """Give each chunk once."""
-        return iter(list(self._chunks.values()))
+        for known in list(self._known.values()):
+            chunk = known()
+            if chunk is not None:
+                yield chunk
+
+    def __contains__(self, key: Key) -> bool:
+        """Tell whether a chunk of that digest and size is alive, so that its frame must stay."""
+        return self._alive(key) is not None
 
     @property
     def held(self) -> int:
-        """Bytes that the chunks hold now."""
-        return sum(chunk.size for chunk in self._chunks.values())
+        """Bytes of all chunks, unpacked."""
+        return sum(chunk.size for chunk in self)
 
-    def split(self, memory: memoryview) -> list[Chunk]:
-        """Return the chunks of some memory (bytes, contiguous), storing those that are new."""
-        return [self._put(piece) for piece in pieces(memory)]
+    @property
+    def raw(self) -> int:
+        """Bytes held raw in memory."""
+        return self._generations.raw
 
-    def _put(self, piece: memoryview) -> Chunk:
-        digest = xxhash.xxh3_128_digest(piece)
-        key = digest, len(piece)
-        chunk = self._chunks.get(key)
-        if chunk is None:
-            chunk = Chunk(digest, piece)
-            self._chunks[key] = chunk
-            self.stored += chunk.size
+    @property
+    def packed(self) -> int:
+        """Bytes of packed frames held in memory."""
+        return self._generations.packed
+
+    def sizes(self) -> Sizes:
+        """Count the bytes in each generation; what they are unpacked adds up to `held`.
+
+        Raises:
+            OSError, sqlite3.Error: the disk can't be asked for the length of a frame.
+
+        """
+        self._let_go()
+        return self._generations.sizes()
+
+    @property
+    def limit(self) -> int | None:
+        """Bytes that raw and packed together may take; None: no bound.
+
+        Who stores or reads beyond it moves older bytes on first.
+        """
+        return self._generations.limit
+
+    @limit.setter
+    def limit(self, limit: int | None) -> None:
+        self._generations.limit = limit
+
+    @property
+    def over_limit(self) -> int:
+        """How often the limit was passed because bytes had nowhere to go: see `Generations`."""
+        return self._generations.over_limit
+
+    @property
+    def disk(self) -> Frames | None:
+        """Where frames go last; None: packed in memory is the last. See `Generations.disk`."""
+        return self._generations.disk
+
+    @disk.setter
+    def disk(self, disk: Frames | None) -> None:
+        self._let_go()
+        self._generations.disk = disk
+
+    def split(self, memory: memoryview, itemsize: int = 1) -> list[Chunk]:
+        """Return the chunks of some memory, storing those that are new.
+
+        Args:
+            memory: bytes, contiguous.
+            itemsize: bytes of an element, by which a new chunk will be packed.
+
+        """
+        if self._dead:
+            self._let_go()
+        return [self._put(piece, itemsize) for piece in pieces(memory)]
+
+    def chunk(self, digest: bytes, size: int) -> Chunk:
+        """Return the chunk of that digest, whose bytes are in memory or on disk.
+
+        Raises:
+            Damaged: they are nowhere.
+            OSError, sqlite3.Error: the disk can't be asked.
+
+        """
+        key = digest, size
+        generations = self._generations
+        with self._lock:
+            if key in generations:
+                return self._register(Chunk(key, generations))
+        if not generations.is_on_disk(key):
+            raise Damaged(
+                f"chunk {digest.hex()[:8]} ({size} bytes) is neither in memory nor on disk"
+            )
+        with self._lock:
+            generations.expect_on_disk(key)
+            return self._register(Chunk(key, generations))
+
+    def frame(self, key: Key) -> bytes:
+        """Return the packed frame of a chunk, to be written somewhere; its bytes do not move.
+
+        Raises:
+            Damaged: it is nowhere, or its frame on disk is broken.
+
+        """
+        return self._generations.frame(key)
+
+    def settle(self, raw_limit: int, packed_limit: int) -> None:
+        """Move what was not used for longest on; see `Generations.settle`.
+
+        Args:
+            raw_limit: bytes that may stay raw.
+            packed_limit: bytes that may stay packed in memory.
+
+        Raises:
+            OSError, sqlite3.Error: the disk refuses. Nothing is lost.
+
+        """
+        self._let_go()
+        self._generations.settle(raw_limit, packed_limit)
+
+    def _put(self, piece: memoryview, itemsize: int) -> Chunk:
+        key = xxhash.xxh3_128_digest(piece), len(piece)
+        chunk = self._alive(key)
+        if chunk is not None:
+            return chunk
+        generations = self._generations
+        generations.make_room(len(piece))
+        data = _copy(piece)
+        # who else gets this digest must get these bytes, so it is taken of what will not change
+        key = xxhash.xxh3_128_digest(data), len(data)
+        with self._lock:
+            made = Chunk(key, generations)
+            chunk = self._register(made)
+            if chunk is made:
+                generations.put(key, data, itemsize)
+                self.stored += len(data)
         return chunk
+
+    def _register(self, made: Chunk) -> Chunk:
+        """Return the chunk that is alive under that key: the one just made, if there was none."""
+        key = made.key
+        with self._lock:
+            chunk = self._alive(key)
+            if chunk is None:
+                chunk = made
+                self._known[key] = weakref.KeyedRef(made, self._note_death, key)
+        return chunk
+
+    def _alive(self, key: Key) -> Chunk | None:
+        known = self._known.get(key)
+        return None if known is None else known()
+
+    def _let_go(self) -> None:
+        """Discard the bytes of chunks that died, unless there is such a chunk again."""
+        while self._dead:
+            with self._lock:
+                try:
+                    known = self._dead.popleft()
+                except IndexError:  # another thread took it
+                    return
+                if self._known.get(known.key) is known:
+                    del self._known[known.key]
+                    self._generations.discard(known.key)
+
+
+def _copy(piece: memoryview) -> bytes | memoryview:
+    if len(piece) < PAGED:
+        return bytes(piece)
+    memory = allocate(len(piece))
+    memory[:] = piece
+    return memory.toreadonly()
 
 
 def pieces(memory: memoryview) -> Iterator[memoryview]:

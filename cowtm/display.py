@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from html import escape
 from types import ModuleType
 from typing import Any, cast
@@ -130,6 +130,30 @@ def size_text(count: float) -> str:
         if count < _KIB:
             return f"{count:.1f} {unit}"
     return f"{count / _KIB:.1f} GiB"
+
+
+def share_text(part: float, whole: float) -> str:
+    """Give a part of a whole in words: ``12 %``."""
+    return f"{100 * part / whole:.0f} %" if whole else "0 %"
+
+
+def bar_html(label: str, part: float, whole: float) -> str:
+    """Draw how much of a whole is taken: a bar with its label and size."""
+    width = min(100.0, 100 * part / whole) if whole else 0.0
+    style = f"{_HTML};display:flex;align-items:center;gap:8px;margin:2px 0"
+    track = "width:16em;height:0.7em;border:1px solid currentColor;opacity:0.7"
+    fill = f"width:{width:.1f}%;height:100%;background:currentColor"
+    text = f"{size_text(part)} of {size_text(whole)}"
+    return (
+        f'<div style="{style}"><span style="width:6em">{escape(label)}</span>'
+        f'<span style="{track}"><span style="display:block;{fill}"></span></span>'
+        f"<span>{text}</span></div>"
+    )
+
+
+def count_text(things: Sized, what: str) -> str:
+    """Say how many there are: ``1 state``, ``3 states``."""
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
 def time_text(seconds: float) -> str:

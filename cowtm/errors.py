@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class CowtmError(Exception):
     """The base of all errors that cowtm raises on purpose."""
@@ -23,13 +25,42 @@ class NameNotFound(CowtmError, KeyError):
         return str(self.args[0]) if self.args else ""
 
 
-class NotRecorded(CowtmError, ValueError):
-    """A value was asked for that could only be kept by reference and is gone."""
-
-
 class CannotRestore(CowtmError, RuntimeError):
     """A state could not be brought back; the variables are as they were before the call."""
 
 
 class BadInput(CowtmError, ValueError):
     """A call got an argument that it can't use; nothing was changed."""
+
+
+class JournalNotFound(CowtmError, FileNotFoundError):
+    """A journal was asked for that is not there."""
+
+
+class NotAJournal(BadInput):
+    """A file is no journal, or its beginning is damaged beyond recognition."""
+
+
+class JournalInUse(CowtmError, BlockingIOError):
+    """A journal is being written by another process, or belongs to the one before a fork."""
+
+
+class Damaged(CowtmError, OSError):
+    """What was stored is no longer what was written: it is lost, and nothing wrong is given."""
+
+
+class Untrusted(CowtmError, PermissionError):
+    """A journal was not written with this user's key, or was altered since: loading runs code."""
+
+
+class DiskFull(CowtmError, OSError):
+    """There is no room on the disk, or it refused to write; what was stored before is there.
+
+    Attributes:
+        errno: `errno.ENOSPC`.
+
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.errno = errno.ENOSPC

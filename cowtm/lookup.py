@@ -28,12 +28,19 @@ class Lookup:
     Args:
         mirror: the present, as recorded.
         timeline: the states.
+        live: whether the mirror is in the state of the timeline's position; else it is empty.
 
     """
 
-    def __init__(self, mirror: Mirror, timeline: Timeline) -> None:
-        self._mirror = mirror
+    def __init__(self, mirror: Mirror, timeline: Timeline, *, live: bool = True) -> None:
+        self.mirror = mirror
         self._timeline = timeline
+        self._live = live
+
+    @property
+    def here(self) -> Number:
+        """The state that the present came from, or the last one."""
+        return cast("Number", self._timeline.position)
 
     def build(self, goal: Number, names: Iterable[str] | None) -> dict[str, Any]:
         """Make fresh objects for some names of a state, all if None.
@@ -49,7 +56,7 @@ class Lookup:
             if not isinstance(name, str) or name not in bindings or not is_variable(name):
                 msg = f"there is no variable {name!r} after cell {goal}"
                 raise NameNotFound(_with_names(msg, bindings))
-        return self._mirror.build({name: bindings[name] for name in wanted}, delta)
+        return self._build({name: bindings[name] for name in wanted}, delta)
 
     def names(self, goal: Number) -> list[str]:
         """List the variables of a state."""
@@ -59,11 +66,11 @@ class Lookup:
         """Make the result of a state's cell, a fresh object; None if there was none."""
         delta = self._delta_to(goal)
         slot = self._bindings_of(delta).get(RESULT)
-        return self._mirror.build({RESULT: slot}, delta)[RESULT]
+        return self._build({RESULT: slot}, delta)[RESULT]
 
     def live_result(self) -> Any:
         """Return the result of the state that the present is in: the object itself."""
-        slot = self._mirror.bindings.get(RESULT)
+        slot = self.mirror.bindings.get(RESULT)
         return slot.object if type(slot) is Node else slot
 
     def path(self, start: Number, goal: Number) -> Delta:
@@ -81,7 +88,7 @@ class Lookup:
         All that lead to a difference, if few objects are tracked; else those that the states on
         the way are known to have changed.
         """
-        mirror = self._mirror
+        mirror = self.mirror
         if mirror.table.tracked <= FEW:
             found = Changes(delta, mirror.bindings, mirror.content).names
         else:
@@ -118,19 +125,25 @@ class Lookup:
             NameNotFound: no state on the way holds it.
 
         """
-        numbers = self._timeline.ancestors(cast("Number", self._timeline.position))
-        line = [self._timeline[number] for number in reversed(numbers)]
-        versions = History(name, line)
+        numbers = self._timeline.ancestors(self.here)
+        states = [self._timeline[number] for number in reversed(numbers)]
+        line = ((state, self._timeline.delta(state)) for state in states)
+        versions = History(name, line, self._timeline.value)
         if not (isinstance(name, str) and is_variable(name) and versions):
             msg = f"no state on the way here holds a variable {name!r}"
-            raise NameNotFound(_with_names(msg, self._mirror.bindings))
+            raise NameNotFound(_with_names(msg, self.mirror.bindings))
         return versions
 
+    def _build(self, slots: dict[str, Any], delta: Delta) -> dict[str, Any]:
+        return self.mirror.build(slots, delta, fill_classes=not self._live)
+
     def _delta_to(self, goal: Number) -> Delta:
-        return self._timeline.path(cast("Number", self._timeline.position), goal)
+        if self._live:
+            return self._timeline.path(self.here, goal)
+        return self._timeline.path_from_nothing(goal)
 
     def _bindings_of(self, delta: Delta) -> dict[str, Any]:
-        bindings = dict(self._mirror.bindings)
+        bindings = dict(self.mirror.bindings)
         delta.bindings.apply(bindings)
         return bindings
 

@@ -6,27 +6,31 @@ looks at them, and `cowtm.ipython` says when a cell begins and ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from keyword import iskeyword
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cowtm import native
-from cowtm.archive import account
-from cowtm.display import Report, Table, Variables, clock_text, names_text, shorten
+from cowtm.archive import Archive
+from cowtm.display import Table, count_text, names_text
 from cowtm.errors import BadInput
+from cowtm.figures import figures
 from cowtm.lookup import Lookup
 from cowtm.recorder import Recorder, names_in
-from cowtm.reports import MemoryReport, States
+from cowtm.remote import as_path, is_url, sent_to
+from cowtm.reports import MemoryReport
+from cowtm.resuming import Prepared, prepare
 from cowtm.scribe import Cell, Scribe
-from cowtm.timeline import Number, State, as_number, as_numbers
+from cowtm.timeline import Number, State, as_numbers
 
 if TYPE_CHECKING:
     from cowtm.delta import Delta
+    from cowtm.keeper import Limits
 
-_HISTORY = ("cell", "time", "what it was", "what changed", "source")
 
-
-class TimeMachine(Report):
+class TimeMachine(Archive):
     """A time machine for the variables of one session.
 
     After every cell, what the cell changed is recorded. Then
@@ -34,7 +38,8 @@ class TimeMachine(Report):
     - `past` puts all variables back to what they were after a cell, `undo` goes back one step;
     - `vars`, `ans` look at a state without moving;
     - `diff`, `history`, `blame`, `states` tell what changed where;
-    - `memory_report`, `clear_past`, `saving`, `dontsave` keep it in bounds;
+    - `memory_report`, `clear_past`, `pin`, `saving`, `dontsave` keep it in bounds;
+    - `save` and `resume` carry it from one session to another, `archive` is all that is recorded;
     - `unhook` ends it.
 
     Args:
@@ -55,10 +60,12 @@ class TimeMachine(Report):
         self._home = home
         self._recorder = Recorder(home, lambda name, value: value is self or hidden(name, value))
         self._scribe = Scribe(self._recorder, current_cell, say)
-        self._timeline = self._scribe.timeline
-        self._lookup = Lookup(self._recorder.mirror, self._timeline)
-        self._lock = self._scribe.lock
+        self._keeper = self._scribe.keeper
+        timeline = self._scribe.timeline
+        lookup = Lookup(self._recorder.mirror, timeline)
+        super().__init__(timeline, lookup, self._scribe.lock, "cowtm, the time machine")
         self._say = say
+        self._on_resume: Callable[[Sequence[State]], int] = lambda states: current_cell()  # noqa: ARG005
         self._unhook: Callable[[], None] | None = None
 
     # -- travel --------------------------------------------------------------------------------
@@ -95,7 +102,7 @@ class TimeMachine(Report):
 
         """
         with self._lock:
-            goal = self._timeline[as_number(cell)].number
+            goal = self._state(cell)
             if names is not None:
                 return self._past_names(goal, names)
             return self._travel(goal)
@@ -113,7 +120,7 @@ class TimeMachine(Report):
         self._recorder.spare_unsaved(delta)
         self._recorder.mirror.restore(delta, self._recorder.is_unsaved)
         self._recorder.travelled(delta)
-        self._timeline.position = goal
+        self._timeline.move(goal)
         if push and delta:
             self._scribe.steps.append(goal)
         self._say(self._travel_text(start, goal, delta))
@@ -165,186 +172,10 @@ class TimeMachine(Report):
             self._scribe.steps = steps
             return result
 
-    # -- looking -------------------------------------------------------------------------------
-
-    def vars(self, cell: Number, *names: str) -> Any:
-        """Return the variables of a state as fresh objects, without moving there.
-
-        Sharing among them is kept; classes, modules and what stays by reference are the live ones.
-
-        Args:
-            cell: the cell's number.
-            names: only these; a single one gives the object itself.
-
-        Returns:
-            A dict of name -> object, or the one object.
-
-        Raises:
-            StateNotFound: no such state.
-            NameNotFound: no such variable in that state.
-
-        Example:
-            In [1]: scores = {"ann": 1}
-
-            In [2]: scores["bob"] = 2
-
-            In [3]: tm.vars(1, "scores")
-            Out[3]: {'ann': 1}
-
-        """
-        with self._lock:
-            goal = self._timeline[as_number(cell)].number
-            built = self._lookup.build(goal, names or None)
-            if len(names) == 1:
-                return built[names[0]]
-            return Variables(f"variables after cell {goal}", built)
-
-    def names(self, cell: Number | None = None) -> list[str]:
-        """List the variables of a state, sorted.
-
-        Args:
-            cell: the cell's number; the present if left out.
-
-        Raises:
-            StateNotFound: no such state.
-
-        Example:
-            In [1]: x = 1
-
-            In [2]: del x; y = 2
-
-            In [3]: tm.names(1)
-            Out[3]: ['x']
-
-        """
-        with self._lock:
-            if cell is None:
-                return self._lookup.names(self._scribe.position)
-            return self._lookup.names(self._timeline[as_number(cell)].number)
-
-    def ans(self, cell: Number) -> Any:
-        """Return the result of a cell as it was, a fresh object; None if it had none.
-
-        Raises:
-            StateNotFound: no such state.
-
-        Example:
-            In [1]: words = ["a"]; words
-            Out[1]: ['a']
-
-            In [2]: words.append("b")
-
-            In [3]: tm.ans(1)
-            Out[3]: ['a']
-
-        """
-        with self._lock:
-            goal = self._timeline[as_number(cell)].number
-            return self._lookup.result(goal)
-
-    def diff(self, a: Number, b: Number | None = None) -> Table:
-        """Tell what differs between two states.
-
-        Args:
-            a: a cell's number.
-            b: another; the present if left out.
-
-        Returns:
-            A table: variable, what happened to it from `a` to `b`, and in short what changed.
-
-        Raises:
-            StateNotFound: no such state.
-
-        Example:
-            In [1]: x = 1; data = [1, 2]
-
-            In [2]: data.append(3); y = "new"; del x
-
-            In [3]: tm.diff(1, 2)
-            Out[3]:
-            from after cell 1 to after cell 2
-            variable  what     account
-            data      changed  length 2 to 3
-            x         removed  1
-            y         added    'new'
-
-        """
-        with self._lock:
-            start = self._timeline[as_number(a)].number
-            goal = self._scribe.position if b is None else self._timeline[as_number(b)].number
-            return self._lookup.diff(start, goal)
-
-    def history(self, name: str) -> Table:
-        """List the versions of a variable on the way to the present.
-
-        Args:
-            name: the variable.
-
-        Returns:
-            A table: cell, time, what it was, what changed.
-
-        Raises:
-            NameNotFound: no state on the way here holds it.
-
-        Example:
-            In [1]: total = [1]
-
-            In [2]: total.append(2)
-
-            In [3]: [row[0] for row in tm.history("total").rows]
-            Out[3]: ['1', '2']
-
-        """
-        with self._lock:
-            versions = self._lookup.versions(name)
-            rows = [
-                (
-                    version.state.number,
-                    clock_text(version.state.started),
-                    version.what,
-                    version.account,
-                    shorten(version.state.title),
-                )
-                for version in versions
-            ]
-            return Table(f"versions of {name}", _HISTORY, rows, right=("cell",))
-
-    def blame(self, name: str) -> State:
-        """Return the state of the cell that last changed a variable.
-
-        Raises:
-            NameNotFound: no state on the way here holds it.
-
-        Example:
-            In [1]: total = [1]
-
-            In [2]: total.append(2)
-
-            In [3]: tm.blame("total").number
-            Out[3]: 2
-
-        """
-        with self._lock:
-            latest: State = self._lookup.versions(name)[-1].state
-            return latest
-
-    @property
-    def states(self) -> States:
-        """All states, by cell number.
-
-        Example:
-            In [1]: x = 1
-
-            In [2]: tm.states[1].names
-            Out[2]: ('x',)
-
-        """
-        return States(self._timeline)
-
     # -- keeping it in bounds ------------------------------------------------------------------
 
     def memory_report(self) -> MemoryReport:
-        """Tell how many bytes the time machine holds: in total, by variable, by state.
+        """Tell what the archive holds, where, for which variables and states, and the budgets.
 
         Example:
             In [1]: word = "hello"
@@ -354,16 +185,31 @@ class TimeMachine(Report):
 
         """
         with self._lock:
-            held = account(self._timeline.values(), self._recorder.mirror.store)
             return MemoryReport(
-                {
-                    "total": held.total,
-                    "chunks": held.chunks,
-                    "contents": held.contents,
-                    "by_variable": held.by_variable,
-                    "by_state": held.by_state,
-                }
+                figures(self._home, self._recorder.mirror, self._timeline, self._keeper)
             )
+
+    def pin(self, cell: Number, on: bool = True) -> None:  # noqa: FBT001, FBT002  as `saving`
+        """Keep a state whatever the budgets say; ``tm.pin(3, False)`` lets it go again.
+
+        Raises:
+            StateNotFound: no such state.
+
+        Example:
+            In [1]: model = "trained"
+
+            In [2]: tm.pin(1)
+
+            In [3]: tm.states[1].pinned
+            Out[3]: True
+
+        """
+        if not _is(bool, on):
+            raise BadInput(f"pin takes a cell number, and True or False; got {on!r}")
+        with self._lock:
+            state = self._timeline[self._state(cell)]
+            self._timeline.replace(replace(state, pinned=on))
+        self._keeper.ask()
 
     def saving(self, on: bool | None = None) -> bool:  # noqa: FBT001  the seed system's call
         """Switch recording off or on; without an argument tell which it is.
@@ -443,6 +289,157 @@ class TimeMachine(Report):
         with self._lock:
             numbers = list(self._timeline) if cells is None else as_numbers(cells)
             return self._scribe.forget(numbers)
+
+    # -- journals ------------------------------------------------------------------------------
+
+    @property
+    def archive(self) -> Archive:
+        """The states of this session, to be looked at as those that `cowtm.load` opens.
+
+        Example:
+            In [1]: x = 1
+
+            In [2]: tm.archive.vars(1, "x")
+            Out[2]: 1
+
+        """
+        return Archive(self._timeline, self._lookup, self._lock, "states of this session")
+
+    @property
+    def journal_path(self) -> Path | None:
+        """Where states are written to; None as long as all of them are in memory.
+
+        Example:
+            In [1]: %config TimeMachine.autosave = True
+
+            In [2]: x = 1
+
+            In [3]: tm.flush()
+
+            In [4]: tm.journal_path.suffix
+            Out[4]: '.cowtm'
+
+        """
+        journal = self._keeper.journal
+        return None if journal is None else journal.path
+
+    def flush(self) -> None:
+        """Wait until all states so far are where they belong: saved, packed, within the budgets.
+
+        Example:
+            In [1]: x = 1
+
+            In [2]: tm.flush()
+
+        """
+        self._keeper.flush()
+        self._scribe.say_words()
+
+    def save(self, path: Any) -> None:
+        """Save all states into a file, which `cowtm.load` opens and `resume` continues.
+
+        Args:
+            path: of a file that is not there yet; or a URL that fsspec understands.
+
+        Raises:
+            BadInput: there is such a file.
+            DiskFull: there is no room for it.
+
+        Example:
+            In [1]: x = [1, 2]
+
+            In [2]: tm.save("work.cowtm")
+
+            In [3]: import cowtm
+
+            In [4]: cowtm.load("work.cowtm").vars(1, "x")
+            Out[4]: [1, 2]
+
+        """
+        with self._lock:
+            self._scribe.arrive()
+        if is_url(path):
+            with sent_to(path) as local:
+                self._keeper.save(local)
+            return
+        where = as_path(path)
+        if where.exists():
+            raise BadInput(f"{where} is there already; name another file, or remove it first")
+        self._keeper.save(where)
+
+    def resume(self, path: Any, *, trust: bool = False, replace: bool = False) -> Any:
+        """Go on with the session that a journal holds: its variables, its states, its numbers.
+
+        New states are written into the same journal. What this session recorded so far is let go;
+        its variables stay, unless the journal has others of the same names.
+
+        Args:
+            path: of the journal; or a URL that fsspec understands: a copy is continued then.
+            trust: whether to open it though it was not written with this user's key.
+            replace: whether variables of the same names may be replaced.
+
+        Returns:
+            The result of the last cell, as it was.
+
+        Raises:
+            JournalNotFound: there is no such file.
+            JournalInUse: another process is writing it.
+            Untrusted: it was not written by this user, or was altered.
+            BadInput: variables of this session would be replaced; or it has no states.
+            CannotRestore: its last state can't be brought back; nothing was changed.
+
+        Example:
+            In [1]: x = [1, 2]
+
+            In [2]: tm.save("session.cowtm")
+
+            In [3]: del x
+
+            In [4]: tm.resume("session.cowtm")
+            resumed after cell 1: 1 variable, 2 states; this cell is number 4
+
+            In [5]: x
+            Out[5]: [1, 2]
+
+        """
+        prepared = prepare(path, self._home, self._keeper.folder, trust=trust)
+        try:
+            with self._keeper.at_rest(), self._lock:
+                self._refuse_conflicts(prepared.names, replace=replace)
+                prepared.restore(self._home, self._recorder.generators)
+                result = self._continue(prepared)
+        except BaseException:
+            if prepared.journal is not self._keeper.journal:
+                prepared.journal.close()
+            raise
+        return result
+
+    def _refuse_conflicts(self, names: Iterable[str], *, replace: bool) -> None:
+        known = self._recorder.mirror.bindings
+        there = [name for name in names if name in known]
+        if there and not replace:
+            raise BadInput(
+                f"the journal has variables of the same names as this session: "
+                f"{names_text(there)}; resume(path, replace=True) replaces them"
+            )
+
+    def _continue(self, prepared: Prepared) -> Any:
+        """Have this session be the one that was prepared."""
+        states = prepared.timeline.values()
+        last = states[-1]
+        self._recorder.mirror.table.clear()
+        self._recorder.use(prepared.mirror)
+        self._lookup.mirror = prepared.mirror
+        self._timeline.take_over(states, prepared.timeline.missing)
+        self._keeper.use(prepared.mirror, prepared.codec)
+        self._scribe.steps = [state.number for state in states if state.names]
+        self._recorder.travelled(prepared.delta)
+        number = self._on_resume(states)
+        self._say(
+            f"resumed after cell {last.number}: {count_text(prepared.names, 'variable')}, "
+            f"{count_text(states, 'state')}; this cell is number {number}"
+        )
+        return self._lookup.live_result()
 
     def to_main(self, mapping: Mapping[str, Any]) -> None:
         """Make each key of a mapping a variable, such as those that `vars` gave.
@@ -538,21 +535,36 @@ class TimeMachine(Report):
         """Have `unhook` call `action`."""
         self._unhook = action
 
+    def on_resume(self, action: Callable[[Sequence[State]], int]) -> None:
+        """Have `resume` tell the states; `action` returns the number of the cell that runs."""
+        self._on_resume = action
+
+    @property
+    def limits(self) -> Limits:
+        """What the archive may take."""
+        return self._keeper.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._keeper.limits = limits
+
     @property
     def recorder(self) -> Recorder:
         """What records; its view is what cells run against."""
         return self._recorder
 
     def _table(self) -> Table:
+        self._scribe.say_words()
         timeline = self._timeline
         where = f"after cell {timeline.position}" if len(timeline) else "nowhere yet"
         notes = [
             f"{len(timeline)} states; the present came from {where}",
             f"recording is {'on' if self._scribe.saving else 'off'}; tracked by: {native.reason}",
             "tm.past(n)  tm.undo()  tm.vars(n)  tm.diff(a, b)  tm.history(name)  tm.blame(name)",
-            "tm.states  tm.memory_report()  tm.clear_past(cells)  tm.saving(False)  tm.unhook()",
+            "tm.states  tm.memory_report()  tm.clear_past(cells)  tm.pin(n)  tm.saving(False)",
+            "tm.save(path)  tm.resume(path)  tm.archive  tm.journal_path  tm.unhook()",
         ]
-        return Table("cowtm, the time machine", (), (), notes)
+        return Table(self._title, (), (), notes)
 
 
 def _is(kind: type, value: object) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from cowtm.builder import Builder
 from cowtm.chunks import ChunkStore
+from cowtm.constants import Constants
 from cowtm.delta import Delta, Difference
 from cowtm.errors import CannotRestore
 from cowtm.interrupts import deferred_interrupts, paused_collection
@@ -36,6 +37,7 @@ class Mirror:
         self.store = ChunkStore()
         self.kinds = Kinds(home, self.store)
         self.table = ObjectTable(self.kinds.classify, home)
+        self.constants = Constants(home)
 
     @property
     def bindings(self) -> Mapping[str, Any]:
@@ -56,16 +58,20 @@ class Mirror:
 
     # -- making copies -------------------------------------------------------------------------
 
-    def build(self, slots: Mapping[Any, Any], delta: Delta) -> dict[Any, Any]:
+    def build(
+        self, slots: Mapping[Any, Any], delta: Delta, *, fill_classes: bool = False
+    ) -> dict[Any, Any]:
         """Make fresh objects of the state that `delta` leads to from the present.
 
         Args:
             slots: key -> slot in that state.
             delta: from the present to that state.
+            fill_classes: write into classes that are reached what they held in that state: they
+                belong to no present.
 
         Returns:
-            Key -> object; sharing among them is kept. Classes, and what is kept by reference,
-            are the live ones.
+            Key -> object; sharing among them is kept. Classes, constants of libraries, and what is
+            kept by reference, are the live ones.
 
         """
         contents = cast("Mapping[Node, Content]", delta.contents.after)
@@ -76,13 +82,22 @@ class Mirror:
         def existing(node: Node) -> Any:
             content = content_of(node)
             if node.kind.keep or (content is not None and content.kind.code == REFERENCE):
+                if fill_classes and content is not None and not content.kind.frozen:
+                    classes.setdefault(node)
                 return node.object
-            return GONE
+            return node.object if self.constants.name(node.object) else GONE
 
+        classes: dict[Node, None] = {}
+        filled = 0
         builder = Builder(content_of, existing)
         with paused_collection():
             builder.add(slots.values())
-            builder.fill()
+            while filled < len(classes):
+                node = list(classes)[filled]
+                filled += 1
+                builder.refill(node, node.object)
+            for commit in builder.plans():
+                commit()
         return {key: builder.value(slot) for key, slot in slots.items()}
 
     # -- travel --------------------------------------------------------------------------------

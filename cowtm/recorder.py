@@ -101,21 +101,32 @@ class Recorder:
         self._hidden = hidden
         self._skip: set[str] = set()
         self._unsaved: list[str] = []
-        self._last_check: dict[str, float] = {}
-        self._references = References(self.mirror.bindings)
         # numpy makes its generator at the first draw: too late for the states before
         numpy_random: Any = import_module("numpy.random.mtrand")
         self._generators: dict[str, object] = {
             "<random>": vars(random)["_inst"],
             "<numpy.random>": numpy_random._rand,  # noqa: SLF001  what its functions draw from
         }
-        self._touch = Touch(home, self.mirror.bindings)
+        self.use(self.mirror)
+
+    def use(self, mirror: Mirror) -> None:
+        """Record by a mirror, which knows the present, from now on."""
+        self.mirror = mirror
+        self.view.reset()
+        self._references = References(mirror.bindings)
+        self._touch = Touch(self.home, mirror.bindings)
+        self._last_check: dict[str, float] = {}
         self._cells = 0
         self._cells_kept = 0
         self._in_limbo = 0
         self._trusted = True
-        self._newly_unsaved = False
+        self._newly_unsaved = bool(self._unsaved)
         self._left_over = Delta()
+
+    @property
+    def generators(self) -> Mapping[str, object]:
+        """The global random generators, by the names that states bind them to."""
+        return self._generators
 
     # -- what is not recorded ------------------------------------------------------------------
 

@@ -1,16 +1,25 @@
-"""What the time machine tells of itself: its states, and the memory that it holds."""
+"""What the time machine tells of itself: its states, and what they take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cowtm.display import Report, Table, names_text, shorten, size_text, time_text
+from cowtm.display import (
+    Report,
+    Table,
+    bar_html,
+    names_text,
+    share_text,
+    shorten,
+    size_text,
+    time_text,
+)
 from cowtm.errors import BadInput
 from cowtm.timeline import RESULT, Number, State, Timeline, as_number, order
 
 _STATES = ("cell", "parent", "source", "changed", "ran", "recorded", "stored", "")
-_NUMBERS = ("cell", "parent", "ran", "recorded", "stored", "bytes")
+_NUMBERS = ("cell", "parent", "ran", "recorded", "stored", "itself")
 
 
 class States(Report, Mapping[Number, State]):
@@ -43,11 +52,13 @@ class States(Report, Mapping[Number, State]):
         except BadInput:
             return False
 
-    def _table(self) -> Table:
+    def table(self, title: str, notes: Sequence[str] = ()) -> Table:
+        """Give the states as a table with a title, and lines below it."""
         rows = []
         for number in self:
             state = self._timeline[number]
             marks = [state.error] if state.error else []
+            marks += ["pinned"] if state.pinned else []
             marks += ["<- here"] if number == self._timeline.position else []
             marks += [f"late: {names_text(state.late)}"] if state.late else []
             if state.by_reference:
@@ -64,17 +75,30 @@ class States(Report, Mapping[Number, State]):
                     "; ".join(marks),
                 )
             )
-        return Table("states", _STATES, rows, right=_NUMBERS)
+        return Table(title, _STATES, rows, notes, right=_NUMBERS)
+
+    def _table(self) -> Table:
+        return self.table("states")
 
 
 class MemoryReport(Report):
-    """Bytes that the time machine holds."""
+    """Bytes that the time machine holds, and may hold."""
 
     def __init__(self, figures: dict[str, Any]) -> None:
         self._figures = figures
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures, bytes: total, chunks, contents, by_variable, by_state."""
+        """Return the figures, all of them bytes.
+
+        - ``total``: in memory and on disk together; ``memory``, ``disk``: apart;
+        - ``raw``, ``packed``, ``contents``: what of it is in memory; they add up to ``memory``;
+        - ``chunks``: memory of arrays and buffers, as long as it would be unpacked;
+          ``shared``: of that, what several versions have in common;
+        - ``by_variable``, ``by_state``: of states in memory; of others what they take on disk;
+        - ``live``: variable -> size of the object itself (pympler's `asizeof`); ``not_measured``:
+          those for which there was no time;
+        - ``process``: resident memory of the process; ``memory_budget``, ``disk_budget``.
+        """
         return {
             key: dict(value) if isinstance(value, dict) else value
             for key, value in self._figures.items()
@@ -82,16 +106,71 @@ class MemoryReport(Report):
 
     def _table(self) -> Table:
         figures = self._figures
-        largest = sorted(figures["by_variable"].items(), key=lambda item: -item[1])
+        live = figures["live"]
+        by_variable = figures["by_variable"]
+        names = sorted({*by_variable, *live}, key=lambda name: -by_variable.get(name, 0))
+        rows = [
+            (
+                "variable",
+                _label(name),
+                size_text(by_variable[name]) if name in by_variable else "",
+                size_text(live[name])
+                if live.get(name)
+                else "?" * (name in figures["not_measured"]),
+            )
+            for name in names[:LONGEST]
+        ]
         states = sorted(figures["by_state"].items(), key=lambda item: -item[1])
-        rows = [("variable", _label(name), size_text(size)) for name, size in largest[:15]]
-        rows += [("state", number, size_text(size)) for number, size in states[:10] if size]
-        title = (
-            f"held: {size_text(figures['total'])} "
-            f"(memory of arrays and buffers {size_text(figures['chunks'])}, "
-            f"contents of objects {size_text(figures['contents'])})"
+        rows += [("state", number, size_text(size), "") for number, size in states[:10] if size]
+        return Table(
+            self._title(),
+            ("of", "which", "recorded", "itself"),
+            rows,
+            self._notes(),
+            right=_NUMBERS,
         )
-        return Table(title, ("of", "which", "bytes"), rows, right=_NUMBERS)
+
+    def _title(self) -> str:
+        figures = self._figures
+        return (
+            f"held: {size_text(figures['total'])} "
+            f"({size_text(figures['memory'])} in memory, {size_text(figures['disk'])} on disk)"
+        )
+
+    def _notes(self) -> list[str]:
+        figures = self._figures
+        size = {name: size_text(value) for name, value in figures.items() if type(value) is int}
+        notes = [
+            f"in memory: {size['raw']} raw, {size['packed']} packed, {size['contents']} contents "
+            f"of objects; the budget is {size['memory_budget']}, "
+            f"{share_text(figures['memory'], figures['memory_budget'])} of it is used",
+            f"arrays and buffers: {size['chunks']} unpacked, {size['shared']} of it in several "
+            "versions" + (f"; packed to 1/{figures['ratio']:.1f}" if figures["ratio"] > 1 else ""),
+            f"the process takes {size['process']}",
+        ]
+        if figures["disk"]:
+            notes.append(
+                f"on disk: the budget is {size['disk_budget']}, "
+                f"{share_text(figures['disk'], figures['disk_budget'])} of it is used"
+            )
+        if figures["not_measured"]:
+            notes.append(f"not measured in time: {names_text(figures['not_measured'])}")
+        return notes
+
+    def _repr_html_(self) -> str:
+        figures = self._figures
+        budget = figures["memory_budget"]
+        bars = [
+            ("raw", figures["raw"], budget),
+            ("packed", figures["packed"], budget),
+            ("contents", figures["contents"], budget),
+            ("on disk", figures["disk"], figures["disk_budget"]),
+        ]
+        return "".join(bar_html(*bar) for bar in bars) + self._table()._repr_html_()
+
+
+LONGEST = 15
+"""Variables that a memory report lists."""
 
 
 _LABELS = {

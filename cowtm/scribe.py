@@ -12,6 +12,7 @@ from typing import cast
 from cowtm.changes import FEW, Changes
 from cowtm.errors import BadInput
 from cowtm.interrupts import deferred_interrupts, paused_collection
+from cowtm.keeper import Keeper
 from cowtm.mirror import is_variable
 from cowtm.native import UNSET
 from cowtm.recorder import KEEP, Captured, Recorder
@@ -54,6 +55,7 @@ class Scribe:
         timeline: the states.
         steps: numbers of the states that `undo` goes back through, the last one last.
         saving: whether cells are recorded.
+        keeper: keeps the states within their budgets, and writes them down.
 
     """
 
@@ -64,6 +66,7 @@ class Scribe:
         self.timeline = Timeline()
         self.steps: list[Number] = []
         self.saving = True
+        self.keeper = Keeper(recorder.mirror, self.timeline, self.lock, current_cell)
         self._recorder = recorder
         self._current_cell = current_cell
         self._say = say
@@ -90,6 +93,18 @@ class Scribe:
         self, number: int | None, result: object, error: BaseException | None, cell: Cell | None
     ) -> None:
         """Record the state after a cell, see `TimeMachine.end_cell`."""
+        self._end_cell(number, result, error, cell)
+        self.keeper.wait_for_room()
+        self.say_words()
+
+    def say_words(self) -> None:
+        """Show the user what the keeper has to say."""
+        while self.keeper.words:
+            self._say(self.keeper.words.popleft())
+
+    def _end_cell(
+        self, number: int | None, result: object, error: BaseException | None, cell: Cell | None
+    ) -> None:
         with self.lock:
             if cell is None and self._cells:
                 cell = self._cells[-1]
@@ -126,10 +141,12 @@ class Scribe:
             why = f"it was cleared at cell {self._current_cell()}"
             removed = self.timeline.remove(numbers, why)
             self.steps = [number for number in self.steps if number in self.timeline]
+            self.keeper.ask()
             return removed
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything; what is saved is written first."""
+        self.keeper.close()
         with self.lock:
             self._recorder.mirror.table.clear()
             self.timeline.clear()
@@ -179,10 +196,12 @@ class Scribe:
                 late=captured.late,
                 by_reference=MappingProxyType(captured.by_reference),
                 stored=captured.stored,
+                serial=timeline.next_serial(),
             )
             if number in timeline:
                 timeline.remove([number], f"cell {number} ran again")
             timeline.add(state)
+            self.keeper.ask()
             if captured.names or not self.steps:
                 self.steps.append(number)
         self._announce(captured)

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import index
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from cowtm.delta import Delta
 from cowtm.display import Report, Table, clock_text, names_text, size_text, time_text
 from cowtm.errors import BadInput, StateNotFound
+
+if TYPE_CHECKING:
+    from cowtm.native import Node
 
 Number: TypeAlias = int | str
 """A cell's number, or that with a letter."""
@@ -31,8 +34,8 @@ class State(Report):
     """The cell that made it."""
     parent: Number | None
     """The state it came from; None for the first."""
-    delta: Delta = field(repr=False)
-    """The step from the parent."""
+    delta: Delta | None = field(repr=False)
+    """The step from the parent; None when it is in the journal only."""
     source: str = field(default="", repr=False)
     """The cell's source text."""
     cell_id: str | None = None
@@ -53,6 +56,10 @@ class State(Report):
     """Variable -> what in it could only be kept by reference."""
     stored: int = 0
     """Bytes that this state added to the archive."""
+    serial: int = 0
+    """The how-many-th state it is, of all that ever were."""
+    pinned: bool = False
+    """Whether it is never dropped to make room."""
 
     @property
     def title(self) -> str:
@@ -72,23 +79,48 @@ class State(Report):
             ("ran", time_text(self.duration)),
             ("recorded in", time_text(self.cost)),
             ("stored", size_text(self.stored)),
+            ("pinned", "yes" if self.pinned else ""),
         ]
         shown = [row for row in rows if row[1]]
         return Table(f"state {self.number}, {came}", ("", ""), shown)
 
 
+class Stored(Protocol):
+    """Where deltas are that left memory."""
+
+    def delta(self, serial: int) -> Delta:
+        """Read the delta of a state; its values may stand for what is not read yet."""
+
+    def resolve(self, delta: Delta) -> Delta:
+        """Read what the values of a delta stand for."""
+
+    def value(self, node: Node | None, value: Any) -> Any:
+        """Read what one value stands for: of a node's content, or of a name."""
+
+
 class Timeline:
     """The tree of states.
 
+    Args:
+        stored: where the deltas are that states do not have themselves.
+
     Attributes:
         position: the state that the present came from.
+        last_serial: the serial number given last.
+        fresh: serial number -> state that came or was made anew, for who writes them down.
+        gone: serial numbers of states that were removed, likewise.
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stored: Stored | None = None) -> None:
+        self.stored = stored
         self._states: dict[Number, State] = {}
         self._missing: dict[Number, str] = {}
+        self._recent: dict[Number, None] = {}
         self.position: Number | None = None
+        self.last_serial = 0
+        self.fresh: dict[int, State] = {}
+        self.gone: set[int] = set()
 
     def __len__(self) -> int:
         """Count the states."""
@@ -118,16 +150,90 @@ class Timeline:
         """Return all states, in the order in which they came."""
         return list(self._states.values())
 
+    @property
+    def missing(self) -> Mapping[Number, str]:
+        """Number -> why there is no such state, for those that there were."""
+        return self._missing
+
+    def delta(self, state: State) -> Delta:
+        """Return the step to a state from its parent, from wherever it is.
+
+        Its values may stand for what is not read yet: `resolve` reads them.
+        """
+        if state.delta is not None:
+            return state.delta
+        return self._stored.delta(state.serial)
+
+    def resolve(self, delta: Delta) -> Delta:
+        """Read what the values of a delta stand for, if they do."""
+        return delta if self.stored is None else self.stored.resolve(delta)
+
+    def value(self, node: Node | None, value: Any) -> Any:
+        """Read what one value of a delta stands for: of a node's content, or of a name."""
+        return value if self.stored is None else self.stored.value(node, value)
+
+    @property
+    def _stored(self) -> Stored:
+        if self.stored is None:
+            msg = "a state's delta is neither in memory nor in a journal"
+            raise RuntimeError(msg)
+        return self.stored
+
+    def next_serial(self) -> int:
+        """Give a serial number to a state that is being made."""
+        self.last_serial += 1
+        return self.last_serial
+
     def add(self, state: State) -> None:
         """Add a state; the present is there now."""
         self._states[state.number] = state
         self._missing.pop(state.number, None)
-        self.position = state.number
+        self.fresh[state.serial] = state
+        self.move(state.number)
+
+    def move(self, number: Number) -> None:
+        """Take note that the present is in another state."""
+        self.position = number
+        self.touch(number)
+
+    def touch(self, number: Number) -> None:
+        """Take note that a state is used."""
+        self._recent.pop(number, None)
+        self._recent[number] = None
+
+    def by_use(self) -> list[State]:
+        """Return all states, the least recently used first."""
+        return [self._states[number] for number in self._recent]
+
+    def replace(self, state: State) -> None:
+        """Put what is known of a state anew, in its place."""
+        self._states[self[state.number].number] = state
+        self.fresh[state.serial] = state
+
+    def shelve(self, state: State) -> bool:
+        """Let go of a state's delta, which is in the journal now, unless it has another by now."""
+        now = self._states.get(state.number)
+        if now is None or now.serial != state.serial or now.delta is not state.delta:
+            return False
+        self._states[state.number] = replace(now, delta=None)
+        return True
+
+    def take_over(self, states: Iterable[State], missing: Mapping[Number, str]) -> None:
+        """Have the states of a journal, which are there with their deltas."""
+        self.clear()
+        for state in states:
+            self._states[state.number] = state
+            self.last_serial = max(self.last_serial, state.serial)
+            self.move(state.number)
+        self._missing.update(missing)
 
     def clear(self) -> None:
         """Forget all states."""
+        self.gone.update(state.serial for state in self._states.values())
         self._states.clear()
         self._missing.clear()
+        self._recent.clear()
+        self.fresh.clear()
         self.position = None
 
     def free_number(self, cell: int) -> str:
@@ -164,14 +270,26 @@ class Timeline:
         return up, down
 
     def path(self, start: Number, goal: Number) -> Delta:
-        """Return the one step from one state to another."""
+        """Return the one step from one state to another.
+
+        Raises:
+            Damaged: it passes through a state that can't be read from the journal.
+
+        """
         up, down = self.way(start, goal)
-        return Delta.chain(
-            [
-                *(self[number].delta.inverse() for number in up),
-                *(self[number].delta for number in reversed(down)),
-            ]
+        return self.resolve(
+            Delta.chain(
+                [
+                    *(self.delta(self[number]).inverse() for number in up),
+                    *(self.delta(self[number]) for number in reversed(down)),
+                ]
+            )
         )
+
+    def path_from_nothing(self, goal: Number) -> Delta:
+        """Return the one step that makes a state of an empty namespace."""
+        line = self.ancestors(goal)
+        return self.resolve(Delta.chain(self.delta(self[number]) for number in reversed(line)))
 
     def remove(self, numbers: Iterable[Number], why: str) -> list[Number]:
         """Remove states, composing deltas so that those that stay are exact.
@@ -194,16 +312,20 @@ class Timeline:
             before = steps.get(state.parent, []) if state.parent in doomed else []
             parent = parents[state.parent] if state.parent in doomed else state.parent
             if number in doomed:
-                steps[number] = [*before, state.delta]
+                self.gone.add(state.serial)
+                self.fresh.pop(state.serial, None)
+                steps[number] = [*before, self.delta(state)]
                 parents[number] = parent
             elif before:
-                delta = Delta.chain([*before, state.delta])
+                delta = Delta.chain([*before, self.delta(state)])
                 kept[number] = replace(state, parent=parent, delta=delta)
+                self.fresh[state.serial] = kept[number]
             else:
                 kept[number] = state
         self._states = kept
         for number in doomed:
             self._missing[number] = why
+            self._recent.pop(number, None)
         return sorted(doomed, key=order)
 
     def _why_missing(self, number: object) -> str:

@@ -64,6 +64,7 @@ typedef struct {
     PyObject *name_refuse;
     PointerArray dying;  /* contents and nodes that wait for their deallocation */
     bool is_destroying;
+    uint32_t mark; /* of the last weighing */
 } TableState;
 
 int cowtm_add_table_types(PyObject *module);

@@ -150,6 +150,35 @@ cowtm_release_kind_info(KindInfo *info)
     Py_DECREF(kind);
 }
 
+/* Gives what a kind says of itself that a caller names, a use more of it. */
+KindInfo *
+cowtm_kind_info(ObjectTable *table, PyObject *kind)
+{
+    KindInfo **recent = &table->recent_kinds[((uintptr_t)kind >> 4) % RECENT_KINDS];
+    if (*recent != NULL && (*recent)->kind == kind) {
+        (*recent)->uses++;
+        return *recent;
+    }
+    KindInfo *info = cowtm_new_kind_info(table->state, kind);
+    if (info != NULL) {
+        KindInfo *former = *recent;
+        *recent = info;
+        info->uses++;
+        cowtm_release_kind_info(former);
+    }
+    return info;
+}
+
+void
+cowtm_forget_kinds(ObjectTable *table)
+{
+    for (int i = 0; i < RECENT_KINDS; i++) {
+        KindInfo *former = table->recent_kinds[i];
+        table->recent_kinds[i] = NULL;
+        cowtm_release_kind_info(former);
+    }
+}
+
 /* ---- types ----------------------------------------------------------------------------------- */
 
 /* Ask `classify` about a type that is new, or that lies where another one lay. */

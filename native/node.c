@@ -44,7 +44,7 @@ destroy(TableState *state, PyObject *op)
     }
     else {
         Content *content = (Content *)op;
-        Py_ssize_t count = content->blocked ? block_count(content) : content->length;
+        Py_ssize_t count = content->blocked ? block_count(content) : slot_count(content);
         for (Py_ssize_t i = 0; i < count; i++) {
             Py_XDECREF(content->items[i]);
         }
@@ -86,6 +86,10 @@ destroy_in_turn(PyObject *op)
 Content *
 cowtm_new_content(TableState *state, PyObject *kind, Py_ssize_t length, bool blocked)
 {
+    if (length > MOST_SLOTS) {
+        PyErr_NoMemory();
+        return NULL;
+    }
     size_t items = blocked ? 2 * (size_t)((length + BLOCK - 1) / BLOCK) : (size_t)length;
     Content *content = PyObject_Malloc(offsetof(Content, items) + items * sizeof(PyObject *));
     if (content == NULL) {
@@ -94,7 +98,9 @@ cowtm_new_content(TableState *state, PyObject *kind, Py_ssize_t length, bool blo
     }
     PyObject_Init((PyObject *)content, state->content_type);
     content->kind = Py_NewRef(kind);
-    content->length = length;
+    content->address = 0;
+    content->length = (uint64_t)length;
+    content->mark = 0;
     content->node_count = 0;
     content->blocked = blocked;
     memset(content->items, 0, items * sizeof(PyObject *));
@@ -122,7 +128,7 @@ content_of_slots(TableState *state, PyObject *kind, PyObject *slots)
     for (Py_ssize_t i = 0; i < count; i++) {
         content->items[i] = Py_NewRef(PyTuple_GET_ITEM(slots, i));
     }
-    content->node_count = count_nodes(state, content->items, count);
+    content->node_count = (uint64_t)count_nodes(state, content->items, count);
     return content;
 }
 
@@ -166,7 +172,7 @@ content_of_blocks(TableState *state, PyObject *kind, PyObject *blocks)
         PyTupleObject *block = (PyTupleObject *)PyTuple_GET_ITEM(blocks, i);
         content->items[i] = Py_NewRef(block);
         nodes[i] = count_nodes(state, block->ob_item, Py_SIZE(block));
-        content->node_count += nodes[i];
+        content->node_count += (uint64_t)nodes[i];
     }
     return content;
 }
@@ -207,14 +213,14 @@ static PyObject *
 content_get_slots(PyObject *op, void *Py_UNUSED(closure))
 {
     Content *content = (Content *)op;
-    return tuple_of(content->items, content->blocked ? block_count(content) : content->length);
+    return tuple_of(content->items, content->blocked ? block_count(content) : slot_count(content));
 }
 
 static PyObject *
 content_flat(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     Content *content = (Content *)op;
-    PyObject *flat = PyTuple_New(content->length);
+    PyObject *flat = PyTuple_New(slot_count(content));
     if (flat == NULL) {
         return NULL;
     }
@@ -233,7 +239,7 @@ content_nodes(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     Content *content = (Content *)op;
     TableState *state = state_of(op);
-    PyObject *nodes = PyList_New(content->node_count);
+    PyObject *nodes = PyList_New(node_count(content));
     if (nodes == NULL) {
         return NULL;
     }
@@ -261,9 +267,30 @@ content_repr(PyObject *op)
         PyErr_Clear();
         name = Py_NewRef(content->kind);
     }
-    PyObject *text = PyUnicode_FromFormat("Content(%S, %zd slots)", name, content->length);
+    PyObject *text = PyUnicode_FromFormat("Content(%S, %zd slots)", name, slot_count(content));
     Py_DECREF(name);
     return text;
+}
+
+static PyObject *
+content_get_address(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLongLong(((Content *)op)->address);
+}
+
+static int
+content_set_address(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "the address of a content can't be deleted");
+        return -1;
+    }
+    long long address = PyLong_AsLongLong(value);
+    if (address == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    ((Content *)op)->address = address;
+    return 0;
 }
 
 static PyObject *
@@ -292,6 +319,8 @@ static PyMethodDef content_methods[] = {
 };
 
 static PyGetSetDef content_attributes[] = {
+    {"address", content_get_address, content_set_address,
+     PyDoc_STR("A number for whoever stores contents: where this one is; 0 at birth."), NULL},
     {"kind", content_get_kind, NULL, PyDoc_STR("How the object was read."), NULL},
     {"slots", content_get_slots, NULL,
      PyDoc_STR("The slots, or the blocks; a new tuple at each asking, blocks stay the same."), NULL},
@@ -362,7 +391,7 @@ cowtm_new_node(TableState *state, Py_ssize_t oid, KindInfo *info, PyObject *valu
         return NULL;
     }
     memset((char *)node + sizeof(PyObject), 0, sizeof(*node) - sizeof(PyObject));
-    node->oid = oid;
+    node->oid = (uint64_t)oid;
     node->info = info;
     if (cowtm_attach_object(state, node, value) < 0) {
         Py_DECREF(node);
@@ -422,7 +451,7 @@ cowtm_place(ObjectTable *table, Node *node, int place)
     if (node->place != NOWHERE) {
         unlink_node(node);
     }
-    node->place = (uint8_t)place;
+    node->place = (unsigned)place;
     if (place != NOWHERE) {
         link_node(table, node, place);
     }
@@ -472,6 +501,9 @@ node_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "nOO:Node", parameters, &oid, &kind, &value)) {
         return NULL;
     }
+    if (cowtm_check_number(oid) < 0) {
+        return NULL;
+    }
     TableState *state = &((CowtmState *)PyType_GetModuleState(type))->objects;
     KindInfo *info = cowtm_new_kind_info(state, kind);
     return info == NULL ? NULL : (PyObject *)cowtm_new_node(state, oid, info, value);
@@ -483,12 +515,19 @@ node_dealloc(PyObject *op)
     Node *node = (Node *)op;
     if (node->table != NULL) {
         cowtm_unregister(node);
+        cowtm_unnumber(node);
         unlink_node(node);
     }
     if (node->weak_references != NULL) {
         PyObject_ClearWeakRefs(op);
     }
     destroy_in_turn(op);
+}
+
+static PyObject *
+node_get_oid(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyLong_FromSsize_t(number_of((Node *)op));
 }
 
 static PyObject *
@@ -509,6 +548,25 @@ static PyObject *
 node_get_kind(PyObject *op, void *Py_UNUSED(closure))
 {
     return Py_NewRef(((Node *)op)->info->kind);
+}
+
+static int
+node_set_kind(PyObject *op, PyObject *kind, void *Py_UNUSED(closure))
+{
+    if (kind == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "the kind of a node can't be deleted");
+        return -1;
+    }
+    Node *node = (Node *)op;
+    KindInfo *info = node->table != NULL ? cowtm_kind_info(node->table, kind)
+                                         : cowtm_new_kind_info(state_of(op), kind);
+    if (info == NULL) {
+        return -1;
+    }
+    KindInfo *former = node->info;
+    node->info = info;
+    cowtm_release_kind_info(former);
+    return 0;
 }
 
 static PyObject *
@@ -544,10 +602,17 @@ node_drop(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+/* Serial numbers follow one another, and so do the places of nodes in a dict of them. */
+static Py_hash_t
+node_hash(PyObject *op)
+{
+    return number_of((Node *)op);
+}
+
 static PyObject *
 node_repr(PyObject *op)
 {
-    return PyUnicode_FromFormat("Node(%zd)", ((Node *)op)->oid);
+    return PyUnicode_FromFormat("Node(%zd)", number_of((Node *)op));
 }
 
 PyDoc_STRVAR(node_doc,
@@ -566,17 +631,17 @@ static PyMethodDef node_methods[] = {
 };
 
 static PyGetSetDef node_attributes[] = {
+    {"oid", node_get_oid, NULL, PyDoc_STR("The serial number."), NULL},
     {"object", node_get_object, NULL, PyDoc_STR("The live object, or GONE."), NULL},
     {"holds", node_get_holds, NULL,
      PyDoc_STR("Whether the node holds its object itself, not weakly."), NULL},
-    {"kind", node_get_kind, NULL, PyDoc_STR("How the object is read."), NULL},
+    {"kind", node_get_kind, node_set_kind, PyDoc_STR("How the object is read."), NULL},
     {"content", node_get_content, NULL,
      PyDoc_STR("What it held at the last capture; None if the present does not reach it."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef node_members[] = {
-    {"oid", Py_T_PYSSIZET, offsetof(Node, oid), Py_READONLY, PyDoc_STR("The serial number.")},
     {"holders", Py_T_INT, offsetof(Node, holders), Py_READONLY,
      PyDoc_STR("How many slots and bindings of the present refer to it.")},
     {"seen", Py_T_UINT, offsetof(Node, seen), Py_READONLY,
@@ -590,6 +655,7 @@ static PyType_Slot node_slots[] = {
     {Py_tp_new, node_new},
     {Py_tp_dealloc, node_dealloc},
     {Py_tp_repr, node_repr},
+    {Py_tp_hash, node_hash},
     {Py_tp_methods, node_methods},
     {Py_tp_getset, node_attributes},
     {Py_tp_members, node_members},

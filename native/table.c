@@ -309,7 +309,7 @@ bury_content(ObjectTable *table, Node *node)
 {
     Content *content = node->content;
     int born = PyDict_Contains(table->after, (PyObject *)node);
-    if (born < 0 || pointer_array_reserve(&table->orphans, content->node_count) < 0) {
+    if (born < 0 || pointer_array_reserve(&table->orphans, node_count(content)) < 0) {
         return -1;
     }
     if (born ? PyDict_DelItem(table->after, (PyObject *)node) < 0
@@ -426,6 +426,7 @@ tidy(ObjectTable *table)
         pointer_array_free(&table->orphans);
     }
     pointer_map_tidy(&table->addresses);
+    pointer_map_tidy(&table->numbers.pages);
 }
 
 /* What comes after a capture, whether it found or was told what differs. */
@@ -433,6 +434,7 @@ static void
 next_generation(ObjectTable *table)
 {
     table->generation++;
+    cowtm_forget_kinds(table);
     settle_limbo(table);
     tidy(table);
 }
@@ -493,8 +495,18 @@ take_in(ObjectTable *table, PyObject *op)
         PyErr_SetString(PyExc_ValueError, "the node belongs to another object table");
         return -1;
     }
-    if (node->table == NULL) {
-        cowtm_place(table, node, IDLE);
+    if (node->table == table) {
+        return 0;
+    }
+    Py_ssize_t oid = number_of(node);
+    if (cowtm_numbered(&table->numbers, oid) != NULL) {
+        PyErr_Format(PyExc_ValueError, "the table has another node with the serial number %zd", oid);
+        return -1;
+    }
+    cowtm_place(table, node, IDLE);
+    if (cowtm_number(table, node, oid) < 0) {
+        cowtm_place(table, node, NOWHERE);
+        return -1;
     }
     return 0;
 }
@@ -615,7 +627,7 @@ hold_nodes(ObjectTable *table, Content *content)
 static int
 let_go_of_nodes(ObjectTable *table, Content *content)
 {
-    if (pointer_array_reserve(&table->orphans, content->node_count) < 0) {
+    if (pointer_array_reserve(&table->orphans, node_count(content)) < 0) {
         return -1;
     }
     for (Py_ssize_t i = 0; i < stretch_count(content); i++) {
@@ -831,6 +843,94 @@ table_attach(PyObject *op, PyObject *const *args, Py_ssize_t count)
     return end(table, outcome);
 }
 
+/* Gives the node of a serial number, or makes it. */
+static PyObject *
+table_node(PyObject *op, PyObject *args)
+{
+    ObjectTable *table = (ObjectTable *)op;
+    Py_ssize_t oid;
+    PyObject *kind;
+    if (!PyArg_ParseTuple(args, "nO:node", &oid, &kind)) {
+        return NULL;
+    }
+    Node *node = cowtm_numbered(&table->numbers, oid);
+    if (node != NULL) {
+        return Py_NewRef(node);
+    }
+    if (cowtm_check_number(oid) < 0) {
+        return NULL;
+    }
+    KindInfo *info = cowtm_kind_info(table, kind);
+    if (info == NULL) {
+        return NULL;
+    }
+    node = cowtm_numbered(&table->numbers, oid); /* asking the kind may have run anything */
+    if (node != NULL) {
+        cowtm_release_kind_info(info);
+        return Py_NewRef(node);
+    }
+    node = cowtm_new_node(table->state, 0, info, table->state->gone);
+    if (node == NULL) {
+        return NULL;
+    }
+    cowtm_place(table, node, IDLE);
+    if (cowtm_number(table, node, oid) < 0) {
+        Py_CLEAR(node);
+    }
+    return (PyObject *)node;
+}
+
+static PyObject *
+table_find(PyObject *op, PyObject *number)
+{
+    Py_ssize_t oid = PyNumber_AsSsize_t(number, NULL);
+    if (oid == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    Node *node = cowtm_numbered(&((ObjectTable *)op)->numbers, oid);
+    return Py_NewRef(node != NULL ? (PyObject *)node : Py_None);
+}
+
+static PyObject *
+table_node_of(PyObject *op, PyObject *value)
+{
+    Node *node = find_node((ObjectTable *)op, value);
+    return Py_NewRef(node != NULL ? (PyObject *)node : Py_None);
+}
+
+static PyObject *
+table_reserve(PyObject *op, PyObject *number)
+{
+    ObjectTable *table = (ObjectTable *)op;
+    Py_ssize_t oid = PyNumber_AsSsize_t(number, PyExc_OverflowError);
+    if ((oid == -1 && PyErr_Occurred()) || cowtm_check_number(oid) < 0) {
+        return NULL;
+    }
+    if (oid >= table->next_oid) {
+        table->next_oid = oid + 1;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+table_weigh(PyObject *op, PyObject *mappings)
+{
+    return cowtm_weigh((ObjectTable *)op, mappings);
+}
+
+/* What the table needs to find nodes; nodes and contents are weighed. */
+static PyObject *
+table_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ObjectTable *table = (ObjectTable *)op;
+    size_t pointers = (size_t)(table->stack.capacity + table->orphans.capacity);
+    size_t entries = table->addresses.capacity + table->types.capacity;
+    return PyLong_FromSize_t(sizeof(*table) + pointers * sizeof(void *) +
+                             entries * sizeof(PointerEntry) +
+                             table->types.used * sizeof(TypeEntry) +
+                             cowtm_size_of_numbers(&table->numbers));
+}
+
 static PyObject *
 list_of(const NodeList *list)
 {
@@ -868,6 +968,9 @@ release_array(PointerArray *array)
 static void
 dismiss_nodes(ObjectTable *table, bool with_objects)
 {
+    /* At once, so that no node need be taken out of them. */
+    pointer_map_free(&table->addresses);
+    cowtm_free_numbers(&table->numbers);
     for (int place = IDLE; place < PLACES; place++) {
         while (table->lists[place].first != NULL) {
             Node *node = (Node *)Py_NewRef(table->lists[place].first);
@@ -880,6 +983,7 @@ dismiss_nodes(ObjectTable *table, bool with_objects)
                 node->weak = false;
             }
             cowtm_unregister(node);
+            cowtm_unnumber(node);
             cowtm_place(table, node, NOWHERE);
             Py_XDECREF(content);
             Py_XDECREF(object);
@@ -887,6 +991,7 @@ dismiss_nodes(ObjectTable *table, bool with_objects)
         }
     }
     pointer_map_free(&table->addresses);
+    cowtm_free_numbers(&table->numbers);
 }
 
 static void
@@ -896,6 +1001,7 @@ let_go_of_everything(ObjectTable *table, bool with_objects)
     release_array(&table->stack);
     release_array(&table->orphans);
     cowtm_forget_selected(table);
+    cowtm_forget_kinds(table);
     cowtm_forget_types(table);
 }
 
@@ -918,13 +1024,13 @@ table_clear_all(PyObject *op, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     let_go_of_everything(table, true);
+    table->next_oid = 1;
     for (int i = 0; i < 5; i++) {
         Py_SETREF(*dicts[i], fresh[i]);
     }
     Py_SETREF(table->reached, fresh[5]);
     Py_SETREF(table->referred, fresh[6]);
     table->changes = table->visited = table->suspects = 0;
-    table->next_oid = 1;
     return end(table, 0);
 }
 
@@ -977,6 +1083,12 @@ table_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(table->after);
     Py_VISIT(table->reached);
     Py_VISIT(table->referred);
+    for (int i = 0; i < RECENT_KINDS; i++) {
+        if (table->recent_kinds[i] != NULL && table->recent_kinds[i]->uses == 1) {
+            Py_VISIT(table->recent_kinds[i]->kind);
+            Py_VISIT(table->recent_kinds[i]->cls);
+        }
+    }
     for (size_t i = 0; i < table->types.capacity; i++) {
         TypeEntry *entry = table->types.entries[i].value;
         if (entry != NULL && entry->info != NULL && entry->info->uses == 1) {
@@ -1054,6 +1166,23 @@ PyDoc_STRVAR(table_doc,
 #define FUNCTION(function) (PyCFunction)(void (*)(void))(function)
 
 static PyMethodDef table_methods[] = {
+    {"find", table_find, METH_O,
+     PyDoc_STR("find($self, oid, /)\n--\n\n"
+               "Return the node with that serial number, if anything in the process still holds it.")},
+    {"node", table_node, METH_VARARGS,
+     PyDoc_STR("node($self, oid, kind, /)\n--\n\n"
+               "Return the node with that serial number, or make it, without object or content.")},
+    {"node_of", table_node_of, METH_O,
+     PyDoc_STR("node_of($self, value, /)\n--\n\nReturn the node whose live object `value` is.")},
+    {"reserve", table_reserve, METH_O,
+     PyDoc_STR("reserve($self, oid, /)\n--\n\n"
+               "Take the serial numbers up to `oid`: nodes made from now on come after it.")},
+    {"weigh", table_weigh, METH_O,
+     PyDoc_STR("weigh($self, mappings, /)\n--\n\n"
+               "Count the memory that recorded objects take, in bytes.")},
+    {"__sizeof__", table_sizeof, METH_NOARGS,
+     PyDoc_STR("__sizeof__($self, /)\n--\n\n"
+               "Count the memory of the table itself, in bytes; what it records is weighed apart.")},
     {"differing", table_differing, METH_O,
      PyDoc_STR("differing($self, skip, /)\n--\n\n"
                "Compare the home namespace with the bindings, by pointer.\n\n"

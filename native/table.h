@@ -5,6 +5,8 @@
  *   instances.c  reads attributes of instances without making their __dict__
  *   walk.c       compares objects with their contents, records what differs
  *   table.c      ObjectTable: names, the walk's roots, the end of a capture
+ *   numbers.c    finds a node by its serial number
+ *   weigh.c      counts the memory that recorded objects take
  *
  * cowtm/twin/table.py is the specification; names here are names there.
  */
@@ -45,15 +47,23 @@ typedef struct {
 } KindInfo;
 
 /* Slots lie in the object; more than BLOCK of them lie in untracked tuples, which versions share.
- * Then `items` are the tuples, and after them stand as many numbers: the nodes in each. */
+ * Then `items` are the tuples, and after them stand as many numbers: the nodes in each.
+ * There are millions of them, so two numbers and two notes share two words. */
 typedef struct {
     PyObject_HEAD
     PyObject *kind;
-    Py_ssize_t length;     /* number of slots */
-    Py_ssize_t node_count; /* of them, nodes */
-    bool blocked;
+    int64_t address;          /* for whoever stores contents */
+    uint64_t length : 40;     /* number of slots: see `slot_count` */
+    uint64_t mark : 21;       /* of the weighing that came here last */
+    uint64_t node_count : 40; /* of the slots, nodes: see the function of that name */
+    uint64_t blocked : 1;
     PyObject *items[];
 } Content;
+
+/* More than a terabyte can hold. */
+#define MOST_SLOTS (((Py_ssize_t)1 << 40) - 1)
+#define LAST_NUMBER (((Py_ssize_t)1 << 40) - 1)
+#define MARK_BITS 21
 
 typedef struct ObjectTable ObjectTable;
 
@@ -67,15 +77,24 @@ typedef struct Node {
     PyObject *object; /* the live object, or a weak reference to it; NULL: gone */
     Content *content; /* NULL: the present does not reach it */
     KindInfo *info;
-    bool weak;
-    uint8_t place;
-    Py_ssize_t oid;
+    uint64_t oid : 40;  /* the serial number: see `number_of` */
+    uint64_t mark : 21; /* of the weighing that came here last */
+    uint64_t weak : 1;
+    uint64_t place : 2;
     struct Node *previous; /* in the list that `place` names */
     struct Node *next;
     ObjectTable *table;  /* not owned; NULL when NOWHERE */
     const void *address; /* its key in the table's addresses, or NULL */
     PyObject *weak_references;
 } Node;
+
+/* Nodes by serial number, not owned. */
+#define PAGE 32
+typedef struct NumberPage NumberPage;
+typedef struct {
+    PointerMap pages;
+    NumberPage *recent; /* the page that was given a node last, or NULL */
+} NodeNumbers;
 
 /* Owns its nodes, but for IDLE. */
 typedef struct {
@@ -99,6 +118,7 @@ typedef struct {
 } Selected;
 
 #define RECENT_TYPES 64
+#define RECENT_KINDS 16
 #define RECENT_SELECTED 16
 
 struct ObjectTable {
@@ -124,8 +144,10 @@ struct ObjectTable {
     PointerArray stack;   /* owned nodes to visit, the next one last */
     PointerArray orphans; /* owned nodes that lost their last holder */
     PointerMap addresses; /* live object -> node, not owned */
+    NodeNumbers numbers;
     PointerMap types;     /* type -> TypeEntry */
     TypeEntry *recent_types[RECENT_TYPES];
+    KindInfo *recent_kinds[RECENT_KINDS]; /* those that nodes were given by name, owned */
     Selected selected[RECENT_SELECTED];
     PyObject *weak_references;
     PyObject *window[BLOCK]; /* parts being compared, borrowed */
@@ -134,6 +156,8 @@ struct ObjectTable {
 /* kinds.c */
 KindInfo *cowtm_new_kind_info(TableState *state, PyObject *kind);
 void cowtm_release_kind_info(KindInfo *info);
+KindInfo *cowtm_kind_info(ObjectTable *table, PyObject *kind);
+void cowtm_forget_kinds(ObjectTable *table);
 TypeEntry *cowtm_new_type_entry(ObjectTable *table, PyTypeObject *type);
 int cowtm_select(ObjectTable *table, TypeEntry *entry, PyObject *value, KindInfo **info);
 void cowtm_forget_selected(ObjectTable *table);
@@ -148,6 +172,17 @@ bool cowtm_release_object(Node *node);
 void cowtm_place(ObjectTable *table, Node *node, int place);
 int cowtm_register(ObjectTable *table, Node *node, PyObject *value);
 void cowtm_unregister(Node *node);
+
+/* numbers.c */
+int cowtm_check_number(Py_ssize_t oid);
+Node *cowtm_numbered(const NodeNumbers *numbers, Py_ssize_t oid);
+int cowtm_number(ObjectTable *table, Node *node, Py_ssize_t oid);
+void cowtm_unnumber(Node *node);
+size_t cowtm_size_of_numbers(const NodeNumbers *numbers);
+void cowtm_free_numbers(NodeNumbers *numbers);
+
+/* weigh.c */
+PyObject *cowtm_weigh(ObjectTable *table, PyObject *mappings);
 
 /* instances.c */
 #define INLINE_ROOM 64
@@ -165,9 +200,34 @@ is_node(TableState *state, PyObject *slot)
 }
 
 static inline Py_ssize_t
+number_of(const Node *node)
+{
+    return (Py_ssize_t)node->oid;
+}
+
+static inline Py_ssize_t
+slot_count(const Content *content)
+{
+    return (Py_ssize_t)content->length;
+}
+
+static inline Py_ssize_t
+node_count(const Content *content)
+{
+    return (Py_ssize_t)content->node_count;
+}
+
+static inline Py_ssize_t
 block_count(const Content *content)
 {
-    return (content->length + BLOCK - 1) / BLOCK;
+    return (slot_count(content) + BLOCK - 1) / BLOCK;
+}
+
+/* How many items the content has, whatever they are. */
+static inline Py_ssize_t
+item_count(const Content *content)
+{
+    return content->blocked ? 2 * block_count(content) : slot_count(content);
 }
 
 /* Number of nodes in each block. */
@@ -194,7 +254,7 @@ static inline Stretch
 stretch_at(Content *content, Py_ssize_t index)
 {
     if (!content->blocked) {
-        return (Stretch){content->items, content->length, content->node_count};
+        return (Stretch){content->items, slot_count(content), node_count(content)};
     }
     PyTupleObject *block = (PyTupleObject *)content->items[index];
     return (Stretch){block->ob_item, Py_SIZE(block), nodes_in_blocks(content)[index]};

@@ -205,15 +205,15 @@ turn_over(PointerArray *stack, Py_ssize_t mark)
 static int
 same_in_order(ObjectTable *table, Content *old, Parts *parts)
 {
-    if (old->length != parts->length) {
+    if (slot_count(old) != parts->length) {
         return 0;
     }
-    if (pointer_array_reserve(&table->stack, old->node_count) < 0) {
+    if (pointer_array_reserve(&table->stack, node_count(old)) < 0) {
         return -1;
     }
     /* Windows of BLOCK parts match the blocks, unless something odd stands before the pairs. */
     bool in_step = old->blocked && parts->filled == 0;
-    if (parts->items == NULL && (old->length <= BLOCK || !in_step) && gather(table, parts) < 0) {
+    if (parts->items == NULL && (slot_count(old) <= BLOCK || !in_step) && gather(table, parts) < 0) {
         return -1;
     }
     Py_ssize_t mark = table->stack.count;
@@ -240,10 +240,10 @@ same_in_order(ObjectTable *table, Content *old, Parts *parts)
 static int
 push_nodes(ObjectTable *table, Content *content)
 {
-    if (content->node_count == 0) {
+    if (node_count(content) == 0) {
         return 0;
     }
-    if (pointer_array_reserve(&table->stack, content->node_count) < 0) {
+    if (pointer_array_reserve(&table->stack, node_count(content)) < 0) {
         return -1;
     }
     for (Py_ssize_t i = stretch_count(content); i-- > 0;) {
@@ -265,7 +265,7 @@ same_elements(ObjectTable *table, Content *old, PyObject *const *parts)
 {
     PointerMap here = {NULL, 0, 0, 0};
     int same = 1;
-    for (Py_ssize_t i = 0; i < old->length; i++) {
+    for (Py_ssize_t i = 0; i < slot_count(old); i++) {
         if (pointer_map_put(&here, parts[i], parts[i]) < 0) {
             same = -1;
             goto done;
@@ -293,7 +293,7 @@ static int
 same_parts(ObjectTable *table, const KindInfo *info, PyObject *value, Content *old, Parts *parts)
 {
     int same = same_in_order(table, old, parts);
-    if (same != 0 || info->code != SET || old->length != parts->length) {
+    if (same != 0 || info->code != SET || slot_count(old) != parts->length) {
         return same;
     }
     close_parts(parts);
@@ -338,7 +338,7 @@ static int
 same_held(ObjectTable *table, KindInfo *info, Content *old, PyObject *const *parts,
           Py_ssize_t length)
 {
-    if (old->length != length) {
+    if (slot_count(old) != length) {
         return 0;
     }
     for (Py_ssize_t i = 0; i < stretch_count(old); i++) {
@@ -429,11 +429,13 @@ refuse(ObjectTable *table, Node *node, PyObject *value)
     if (info != NULL) {
         KindInfo *former = node->info;
         node->info = info;
+        info->uses++;
         cowtm_release_kind_info(former);
         /* The new kind may want it held strongly. */
         if (cowtm_attach_object(table->state, node, value) == 0) {
             parts = call_parts(table, info, value);
         }
+        cowtm_release_kind_info(info);
     }
     return parts;
 }
@@ -485,16 +487,16 @@ cowtm_slot(ObjectTable *table, PyObject *value)
             return atomic < 0 ? NULL : Py_NewRef(value);
         }
     }
-    node = cowtm_new_node(table->state, table->next_oid, info, value);
+    node = cowtm_new_node(table->state, 0, info, value);
     if (node == NULL) {
         return NULL;
     }
     cowtm_place(table, node, IDLE);
-    if (cowtm_register(table, node, value) < 0) {
+    if (cowtm_register(table, node, value) < 0 ||
+        cowtm_number(table, node, table->next_oid) < 0) {
         Py_DECREF(node);
         return NULL;
     }
-    table->next_oid++;
     return (PyObject *)node;
 }
 
@@ -504,13 +506,13 @@ cowtm_slot(ObjectTable *table, PyObject *value)
 static Stretch
 stretch_from(Content *content, Py_ssize_t start)
 {
-    if (content == NULL || start >= content->length) {
+    if (content == NULL || start >= slot_count(content)) {
         return (Stretch){NULL, 0, 0};
     }
     if (content->blocked) {
         return stretch_at(content, start / BLOCK);
     }
-    return (Stretch){content->items + start, content->length - start, content->node_count};
+    return (Stretch){content->items + start, slot_count(content) - start, node_count(content)};
 }
 
 static inline bool
@@ -525,7 +527,7 @@ static int
 hold(ObjectTable *table, Content *new, Content *old, PyObject *const *parts)
 {
     if (!new->blocked) {
-        for (Py_ssize_t i = 0; i < new->length; i++) {
+        for (Py_ssize_t i = 0; i < slot_count(new); i++) {
             new->items[i] = Py_NewRef(parts[i]);
         }
         return 0;
@@ -533,7 +535,7 @@ hold(ObjectTable *table, Content *new, Content *old, PyObject *const *parts)
     int collects = PyGC_Disable();
     int outcome = 0;
     for (Py_ssize_t i = 0; i < block_count(new); i++, parts += BLOCK) {
-        Py_ssize_t left = new->length - i * BLOCK;
+        Py_ssize_t left = slot_count(new) - i * BLOCK;
         Py_ssize_t count = left < BLOCK ? left : BLOCK;
         Stretch former = stretch_from(old, i * BLOCK);
         if (old != NULL && old->blocked && former.count == count &&
@@ -595,7 +597,7 @@ convert_all(ObjectTable *table, KindInfo *info, Content *new, Content *old)
 {
     for (Py_ssize_t i = 0; i < stretch_count(new); i++) {
         if (is_shared(new, old, i)) {
-            new->node_count += nodes_in_blocks(new)[i];
+            new->node_count += (uint64_t)nodes_in_blocks(new)[i];
             continue;
         }
         Stretch former = stretch_from(old, i * BLOCK);
@@ -604,7 +606,7 @@ convert_all(ObjectTable *table, KindInfo *info, Content *new, Content *old)
         if (nodes < 0) {
             return -1;
         }
-        new->node_count += nodes;
+        new->node_count += (uint64_t)nodes;
         if (!new->blocked) {
             continue;
         }
@@ -622,8 +624,8 @@ convert_all(ObjectTable *table, KindInfo *info, Content *new, Content *old)
 static int
 prepare(ObjectTable *table, Node *node, Content *new, Content *old)
 {
-    Py_ssize_t former = old != NULL ? old->node_count : 0;
-    if (pointer_array_reserve(&table->stack, former + new->node_count) < 0 ||
+    Py_ssize_t former = old != NULL ? node_count(old) : 0;
+    if (pointer_array_reserve(&table->stack, former + node_count(new)) < 0 ||
         pointer_array_reserve(&table->orphans, former) < 0) {
         return -1;
     }
@@ -685,6 +687,7 @@ record(ObjectTable *table, Node *node, PyObject *const *parts, Py_ssize_t length
 {
     int outcome = -1;
     KindInfo *info = node->info;
+    info->uses++; /* code that runs meanwhile may give the node another kind */
     Content *old = (Content *)Py_XNewRef(node->content);
     Content *new = cowtm_new_content(table->state, info->kind, length, length > BLOCK);
     if (new == NULL || hold(table, new, old, parts) < 0 ||
@@ -697,6 +700,7 @@ record(ObjectTable *table, Node *node, PyObject *const *parts, Py_ssize_t length
 done:
     Py_XDECREF(new);
     Py_XDECREF(old);
+    cowtm_release_kind_info(info);
     return outcome;
 }
 
@@ -709,9 +713,14 @@ visit_through_kind(ObjectTable *table, Node *node, PyObject *value)
     int outcome = -1;
     PyObject *parts = NULL;
     Content *old = (Content *)Py_XNewRef(node->content);
-    PyObject *given = read_held(table, node->info, value);
+    KindInfo *info = node->info;
+    info->uses++; /* code that runs meanwhile may give the node another kind */
+    PyObject *given = read_held(table, info, value);
     if (given == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
         given = refuse(table, node, value);
+        cowtm_release_kind_info(info);
+        info = node->info;
+        info->uses++;
     }
     if (given == NULL) {
         goto done;
@@ -722,8 +731,8 @@ visit_through_kind(ObjectTable *table, Node *node, PyObject *value)
     }
     PyObject *const *items = ((PyTupleObject *)parts)->ob_item;
     int same = 0;
-    if (old != NULL && old->kind == node->info->kind) {
-        same = same_held(table, node->info, old, items, PyTuple_GET_SIZE(parts));
+    if (old != NULL && old->kind == info->kind) {
+        same = same_held(table, info, old, items, PyTuple_GET_SIZE(parts));
     }
     if (same > 0) {
         outcome = push_nodes(table, old);
@@ -735,6 +744,7 @@ done:
     Py_XDECREF(parts);
     Py_XDECREF(given);
     Py_XDECREF(old);
+    cowtm_release_kind_info(info);
     return outcome;
 }
 

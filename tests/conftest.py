@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
     from cowtm.twin import namespace, table
+
+
+_data = tempfile.TemporaryDirectory(prefix="cowtm-tests-")
+os.environ["JUPYTER_DATA_DIR"] = _data.name
+"""Journals and the key of tests, and of the kernels that they start, are not the user's."""
 
 
 @dataclass(frozen=True, slots=True)

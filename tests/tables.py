@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from cowtm.chunks import ChunkStore
 from cowtm.kinds import Kinds
@@ -68,14 +69,16 @@ class Capture:
         return any((self.names_before, self.names_after, self.before, self.after))
 
 
-@contextmanager
-def fresh_session(module: NativeModule) -> Iterator[Session]:
-    """Give a session; let go of everything at the end."""
-    session = Session(module)
-    try:
-        yield session
-    finally:
-        session.table.clear()
+only_c = pytest.mark.parametrize("native_module", ["c"], indirect=True)
+"""For a test of what the specification leaves open."""
+
+
+@pytest.fixture(name="session")
+def fresh_session(native_module: NativeModule) -> Iterator[Session]:
+    """Give a namespace with its table, of each implementation; let go of everything at the end."""
+    session = Session(native_module)
+    yield session
+    session.table.clear()
 
 
 class Plain:

@@ -179,12 +179,14 @@ def test_a_state_shows_what_is_known() -> None:
 def test_a_memory_report_shows_the_largest_first() -> None:
     """What is no variable has a name in words."""
     figures = {
-        "total": 3000, "chunks": 2000, "contents": 1000,
+        "total": 3000, "memory": 3000, "disk": 0, "raw": 2000, "packed": 0, "contents": 1000,
+        "chunks": 2000, "shared": 0, "ratio": 1.0, "process": 10**8,
+        "memory_budget": 10**9, "disk_budget": 10**9, "live": {"big": 2800}, "not_measured": [],
         "by_variable": {"small": 10, "big": 2900, "<random>": 90},
         "by_state": {1: 2900, 2: 100, 3: 0},
     }  # fmt: skip
     report = MemoryReport(figures)
-    names = [re.split("  +", line)[1] for line in repr(report).splitlines()[2:]]
+    names = [re.split("  +", line)[1] for line in repr(report).splitlines()[2:7]]
     assert names == ["big", "(random numbers)", "small", "1", "2"]
     given = report.to_dict()
     given["by_variable"]["small"] = 0

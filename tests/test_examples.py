@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-FOR_THE_HOOKS = {"begin", "begin_cell", "end_cell", "close", "on_unhook", "recorder"}
+FOR_THE_HOOKS = {
+    *("begin", "begin_cell", "end_cell", "close"),
+    *("on_unhook", "on_resume", "recorder", "limits"),
+}
 """What the extension calls, not the user."""
 
 CALLS = sorted(
-    name for name in vars(TimeMachine) if not name.startswith("_") and name not in FOR_THE_HOOKS
+    name for name in dir(TimeMachine) if not name.startswith("_") and name not in FOR_THE_HOOKS
 )
 """What users call."""
 
@@ -93,8 +96,11 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_has_an_example_that_runs(session: Session, name: str) -> None:
-    """In its docstring, under "Example:"."""
+def test_a_call_has_an_example_that_runs(
+    session: Session, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its docstring, under "Example:"; what it writes goes into a folder of its own."""
+    monkeypatch.chdir(tmp_path)
     documented = inspect.getdoc(getattr(TimeMachine, name)) or ""
     before, heading, example = documented.partition("\nExample:\n")
     assert heading, f"{name} has no example"
@@ -104,13 +110,16 @@ def test_a_call_has_an_example_that_runs(session: Session, name: str) -> None:
 
 def test_the_calls_are_those_we_know() -> None:
     """A new public call is for the user, who gets an example, or for the hooks."""
-    assert not FOR_THE_HOOKS - vars(TimeMachine).keys()
+    assert not FOR_THE_HOOKS - set(dir(TimeMachine))
     assert {"past", "undo", "vars", "ans", "diff", "history", "blame", "states"} <= set(CALLS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_examples_of_a_page_run(tmp_path: Path, page: Path) -> None:
+def test_examples_of_a_page_run(
+    tmp_path: Path, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The blocks of one page are one session; the first cell loads the extension."""
+    monkeypatch.chdir(tmp_path)
     blocks = _FENCE.findall(page.read_text(encoding="utf-8"))
     with new_session(tmp_path, loaded=False) as session:
         assert check(session, "\n".join(blocks)) >= 2

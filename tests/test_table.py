@@ -5,26 +5,15 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from tables import Capture, Hostile, Plain, Session, Slotted, fresh_session
+
+# pytest finds the fixture `session` by the import of `fresh_session`.
+from tables import Capture, Hostile, Plain, Session, Slotted, fresh_session, only_c  # noqa: F401
 
 from cowtm.kinds.base import InstanceKind
 from cowtm.native import BLOCK, SHARED, UNSET
-
-if TYPE_CHECKING:
-    from conftest import NativeModule
-
-only_c = pytest.mark.parametrize("native_module", ["c"], indirect=True)
-
-
-@pytest.fixture
-def session(native_module: NativeModule) -> Iterator[Session]:
-    """Give a namespace with its table, of each implementation."""
-    with fresh_session(native_module) as session:
-        yield session
-
 
 # -- what a capture finds ------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,6 +14,8 @@ import pytest
 from graphs import NAMES, Observer, Step, World
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from cowtm.native import GONE
 
 if TYPE_CHECKING:
     from conftest import NativeModule
@@ -72,6 +75,36 @@ def paused_collector() -> Iterator[None]:
         gc.enable()
 
 
+def leaves(observer: Observer) -> int:
+    """Give the bytes of leaves: what is weighed but for nodes, contents, blocks."""
+    nodes = set(observer.table.live())
+    contents = {node.content for node in nodes if node.content is not None}
+    for part in observer.result[2:]:
+        nodes.update(part)
+        contents.update(part.values())
+    weight = observer.table.weigh(observer.result[2:]) - sum(map(sys.getsizeof, nodes))
+    blocks: dict[int, int] = {}
+    for content in contents:
+        weight -= sys.getsizeof(content)
+        if observer.module.name == "c":  # the slots are in it
+            weight -= 8 * len(content.slots) * (2 if content.blocked else 1)
+        else:
+            weight -= sys.getsizeof(content.slots)
+        if content.blocked:
+            blocks.update((id(block), sys.getsizeof(block)) for block in content.slots)
+    return weight - sum(blocks.values())
+
+
+def check_found(observer: Observer) -> None:
+    """See that every node is found by its number, and by its object while the table knows that."""
+    table = observer.table
+    for part in (observer.nodes, *observer.result[2:]):
+        assert all(table.find(node.oid) is node for node in part)
+    for node in table.live():
+        if node.object is not GONE:
+            assert table.node_of(node.object) is node
+
+
 def run(first: Observer, second: Observer, taken: list[Step]) -> None:
     """Take steps on both, comparing after each that needs a table."""
     for step in taken:
@@ -81,7 +114,10 @@ def run(first: Observer, second: Observer, taken: list[Step]) -> None:
         if step[0] in LOOKS:
             first.observe(step)
             second.observe(step)
+            assert leaves(first) == leaves(second)
             assert first.report() == second.report()
+            check_found(first)
+            check_found(second)
             continue
         first.world.apply(step)
         if second.world is not first.world:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tables import Box, Plain, Session, Told, fresh_session, session_with
+
+# pytest finds the fixture `session` by the import of `fresh_session`.
+from tables import Box, Plain, Session, Told, fresh_session, only_c, session_with  # noqa: F401
 
 from cowtm.kinds.base import Kind
 from cowtm.kinds.reference import ReferenceKind
@@ -16,15 +18,6 @@ from cowtm.native import BLOCK, SELECT
 
 if TYPE_CHECKING:
     from conftest import NativeModule
-
-only_c = pytest.mark.parametrize("native_module", ["c"], indirect=True)
-
-
-@pytest.fixture
-def session(native_module: NativeModule) -> Iterator[Session]:
-    """Give a namespace with its table, of each implementation."""
-    with fresh_session(native_module) as session:
-        yield session
 
 
 def test_types_are_asked_about_once(native_module: NativeModule) -> None:
@@ -208,7 +201,6 @@ def test_what_can_not_be_read_stays_by_reference(native_module: NativeModule) ->
     assert kind.asked == [box]
 
 
-@only_c
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("where", ["classify", "parts", "same", "refuse", "select"])
 def test_an_interrupt_loses_nothing(

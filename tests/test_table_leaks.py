@@ -99,10 +99,45 @@ def failing(state={}):
             pass
     table.clear()
 
+def reading(state={}):
+    # A delta goes and another one comes, made of numbers, kinds and slots.
+    world = World()
+    observer = Observer(module, world)
+    table = observer.table
+    world.home["a"] = [[i] for i in range(LONG)]
+    observer.capture()
+    node = table.node_of(world.home["a"])
+    assert table.find(node.oid) is node
+    table.weigh([observer.result[2], observer.result[3]])
+    stored = {node.oid: content.slots for node, content in observer.result[3].items()}
+    blocked = {node.oid: content.blocked for node, content in observer.result[3].items()}
+    observer.nodes.clear()
+    observer.result = ({}, {}, {}, {})
+    del node, world.home["a"]
+    observer.capture()
+    contents = {}
+    for oid, slots in stored.items():
+        node = table.node(oid, LISTS)
+        node.kind = ListKind()
+        contents[node] = module.Content(node.kind, slots, blocked[oid])
+        contents[node].address = oid
+        table.attach(node, [])
+    del stored
+    outer = table.find(1)
+    table.adopt(({}, {"a": outer}), (observer.result[3], contents))
+    table.weigh([contents])
+    try:
+        table.attach(module.Node(1, LISTS, []), [])
+    except ValueError as error:
+        assert "number 1" in str(error)
+    observer.nodes.clear()
+    del observer, table
+    assert outer.oid == 1
+
 from cowtm.kinds.containers import ListKind
 LISTS = ListKind()
 
-for what in (everything, dropped, changing, failing):
+for what in (everything, dropped, changing, failing, reading):
     random.seed(1)
     seen = []
     for round in range(14):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from traitlets import Bool, Float, validate
+from typing import Any
+
+from traitlets import Bool, Float, Int, TraitError, Unicode, Union, validate
 from traitlets.config import Configurable
 
+from cowtm.budgets import AUTO, bytes_of
+from cowtm.errors import BadInput
 from cowtm.recorder import RECHECK
 
 
@@ -22,6 +26,39 @@ class TimeMachine(Configurable):  # the name that %config shows
         default_value=True,
         help="Whether travelling prints one line that says what came back and what is gone.",
     ).tag(config=True)
+
+    memory_budget = Union(
+        [Unicode(), Int(), Float()],
+        default_value=AUTO,
+        help="Memory that recorded states may take: '2 GiB', '25%%' of the machine's memory (or of "
+        "its control group's limit, if that is less), 'auto' for a third of it, or bytes.",
+    ).tag(config=True)
+
+    disk_budget = Union(
+        [Unicode(), Int(), Float()],
+        default_value="50%",
+        help="Disk space that the journal may take: a size, or a share of what is free.",
+    ).tag(config=True)
+
+    spill_dir = Unicode(
+        "",
+        help="Folder for the journal, where states go that memory has no room for; "
+        "by default 'cowtm' in the Jupyter data directory.",
+    ).tag(config=True)
+
+    autosave = Bool(
+        default_value=False,
+        help="Whether each state is written into the journal as it is born, to outlive the kernel. "
+        "tm.journal_path says where, tm.resume(path) goes on with it.",
+    ).tag(config=True)
+
+    @validate("memory_budget", "disk_budget")
+    def _is_budget(self, proposal: dict[str, Any]) -> Any:
+        try:
+            bytes_of(proposal["value"], 100)
+        except BadInput as error:
+            raise TraitError(str(error)) from None
+        return proposal["value"]
 
     @validate("recheck")
     def _not_negative(self, proposal: dict[str, float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ class Numbering:
         self._number = shell.execution_count - 1 if self.running is None else self.running
         self._next = self._number + 1
         self._ahead = 0
+        self._moved = False
 
     def begin(self, *, stored: bool) -> None:
         """Take note that a cell begins; one that is not stored has no number."""
@@ -39,8 +41,34 @@ class Numbering:
 
     def end(self, number: int | None) -> None:
         """Take note that the cell of that number ended."""
+        self._moved = False
         if number is not None:
             self._number, self._next = number, number + 1
+
+    def go_on_after(self, sources: Mapping[int, str]) -> None:
+        """Have the cell that runs be numbered after others, which were not run here.
+
+        Args:
+            sources: of those cells, by number.
+
+        """
+        last = max(sources, default=0)
+        if last < self._number:
+            return
+        self._number = last + 1
+        self._moved = True
+        self._shell.execution_count = self._number + self._ahead
+        manager: Any = self._shell.history_manager
+        for history in (manager.input_hist_parsed, manager.input_hist_raw):
+            running = history.pop()
+            history += ["" for _ in range(len(history), self._number)]
+            history.append(running)
+            for number, source in sources.items():
+                history[number] = source
+
+    def of(self, number: int | None) -> int:
+        """Return the number of the cell that ends, for which IPython says another if it moved."""
+        return self._number if self._moved or number is None else number
 
     def current(self) -> int:
         """Return the number of the cell that runs or ran last."""

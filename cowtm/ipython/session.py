@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
@@ -15,12 +17,14 @@ from cowtm.ipython.config import TimeMachine as Settings
 from cowtm.ipython.magics import TravelMagics
 from cowtm.ipython.numbering import Numbering, is_inside
 from cowtm.ipython.patch import run_cells_on, stop_cells_on
+from cowtm.keeper import Limits
 from cowtm.machine import TimeMachine
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
     from cowtm.scribe import Cell
+    from cowtm.timeline import State
 
 NAME = "tm"
 """What the time machine is called in the namespace."""
@@ -109,6 +113,7 @@ class Session:
         shell, machine = self.shell, self.machine
         self._put_name()
         machine.on_unhook(self._unhook)
+        machine.on_resume(self._go_on)
         self._apply_settings()
         self.settings.observe(self._apply_settings)
         shell.configurables.append(self.settings)
@@ -173,7 +178,7 @@ class Session:
         # ipykernel has no result to give when an interrupt ends a cell that awaits.
         error: BaseException | None = KeyboardInterrupt()
         if result is not None:
-            number, value = result.execution_count or number, result.result
+            number, value = self._numbering.of(result.execution_count), result.result
             error = result.error_before_exec or result.error_in_exec
         if not running.stored:
             number = None
@@ -256,10 +261,23 @@ class Session:
         else:
             unload(self.shell)
 
+    def _go_on(self, states: Sequence[State]) -> int:
+        """Number cells after those of the states that were resumed."""
+        cells = {s.number: s.source for s in states if isinstance(s.number, int) and s.number > 0}
+        self._numbering.go_on_after(cells)
+        return self._numbering.current()
+
     # -- settings and words --------------------------------------------------------------------
 
     def _apply_settings(self, _change: object = None) -> None:
-        self.machine.recorder.recheck = self.settings.recheck
+        settings = self.settings
+        self.machine.recorder.recheck = settings.recheck
+        self.machine.limits = Limits(
+            memory=settings.memory_budget,
+            disk=settings.disk_budget,
+            folder=Path(settings.spill_dir).expanduser() if settings.spill_dir else None,
+            autosave=settings.autosave,
+        )
 
     def _say(self, line: str) -> None:
         print(line)  # noqa: T201  the user's own output

@@ -97,7 +97,7 @@ class ArrayKind(Kind):
                     raise NotCapturable(msg)
                 body = np.ndarray.tolist(_flat(value))
             else:
-                body = list(self.store.split(_memory(low, high)))
+                body = list(self.store.split(_memory(low, high), dtype.itemsize))
         return [type(value), header, root, len(body), *body, *self.layout.read(value)]
 
     def same(self, old: object, new: object) -> bool:

@@ -10,6 +10,7 @@ Reading never runs the user's code: it goes past overridden methods to the built
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType
 from typing import Any, ClassVar
@@ -33,6 +34,15 @@ class NotCapturable(Exception):
     """Raised by `Kind.parts`: this object can only be kept by reference."""
 
 
+class _Passing:
+    """An object that is gone at once."""
+
+
+def dead_reference() -> weakref.ref[Any]:
+    """Return a weak reference to something that is gone."""
+    return weakref.ref(_Passing())
+
+
 class ByValue:
     """A leaf of our own among the parts of an object, made anew at each reading."""
 
@@ -41,6 +51,19 @@ class ByValue:
     def matches(self, other: Any) -> bool:
         """Tell whether `other`, of the same class, says the same."""
         raise NotImplementedError
+
+
+class Held(ByValue):
+    """An object that is kept itself, not its contents; two are the same if they are one."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether two are the same one."""
+        return isinstance(other, Held) and self.value is other.value
 
 
 class Kind:
@@ -56,6 +79,7 @@ class Kind:
         follow: code of this object may run when it is reached; the recorder reads its names.
         hashes: filling it hashes its parts, so it is filled after all others.
         whole: making it calls code that looks into its first parts, so they must be filled.
+        tracked: where the kind depends on the object (code SELECT), that of recorded ones.
 
     """
 
@@ -68,6 +92,7 @@ class Kind:
     follow: bool = False
     hashes: bool = False
     whole: bool = False
+    tracked: Kind | None = None
 
     def select(self, value: Any) -> Kind | None:  # noqa: ARG002
         """Give the kind for this very object, None for a leaf."""

@@ -30,7 +30,7 @@ class BytesKind(Kind):
     def parts(self, value: Any) -> Sequence[object]:
         """Hash the memory; store what is new."""
         with memoryview(value) as view, view.cast("B") as memory:
-            chunks = self.store.split(memory)
+            chunks = self.store.split(memory, view.itemsize)
         code = _typecode.__get__(value) if self.is_array else None
         return [type(value), code, len(chunks), *chunks, *self.layout.read(value)]
 

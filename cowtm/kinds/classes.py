@@ -26,14 +26,14 @@ class ClassChoice(Kind):
 
     def __init__(self, home: dict[str, Any]) -> None:
         self._home = home
-        self._tracked = ClassKind()
+        self.tracked = ClassKind()
 
     def select(self, value: Any) -> Kind | None:
         """A class is recorded when its module is the namespace."""
         if not is_heap_type(value):
             return None
         module = class_dict(value).get("__module__")
-        return self._tracked if module == self._home.get("__name__") else None
+        return self.tracked if module == self._home.get("__name__") else None
 
 
 class ClassKind(Kind):

@@ -7,6 +7,7 @@ in C.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,15 +20,18 @@ from pandas._libs.sparse import SparseIndex
 from pandas._libs.tslibs.offsets import BaseOffset
 from pandas.api.extensions import ExtensionDtype
 from pandas.arrays import ArrowExtensionArray
+from pandas.core.flags import Flags  # type: ignore[import-not-found]
 from pandas.core.generic import NDFrame
 
 from cowtm.kinds.base import (
     ByValue,
     Commit,
     ContentOf,
+    Held,
     InstanceKind,
     Kind,
     Layout,
+    dead_reference,
     name_of,
     plain_instances,
 )
@@ -90,19 +94,6 @@ class BlockKind(Kind):
 def _leave(refs: Any, value: Any) -> None:
     """Have a block or an index count no longer among those that share memory."""
     refs.referenced_blocks = [ref for ref in refs.referenced_blocks if ref() is not value]
-
-
-class Held(ByValue):
-    """An object that is kept itself, not its contents; two are the same if they are one."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def matches(self, other: Any) -> bool:
-        """Tell whether two are the same one."""
-        return isinstance(other, Held) and self.value is other.value
 
 
 class Placement(ByValue):
@@ -421,6 +412,45 @@ class IntervalKind(InstanceKind):
         return IntervalMixin.__new__(parts[0])
 
 
+class FlagsKind(Kind):
+    """The flags of a frame or a series: class, that frame, what is allowed.
+
+    They know their frame by a weak reference; the frame is where they are reached from.
+    """
+
+    name = "flags"
+
+    def __init__(self, cls: type) -> None:
+        self.cls: type = cls
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read class, frame, what is allowed."""
+        return [type(value), value._obj(), value._allows_duplicate_labels]  # noqa: SLF001
+
+    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
+        """The class must exist."""
+        return 1
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make flags of no frame yet."""
+        return object.__new__(parts[0])
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing frame and what is allowed."""
+        _, frame, allowed = parts
+
+        def commit() -> object:
+            own = vars(value)
+            if frame is not None:
+                own["_obj"] = weakref.ref(frame)
+            elif "_obj" not in own or own["_obj"]() is not None:
+                own["_obj"] = dead_reference()
+            own["_allows_duplicate_labels"] = allowed
+            return None
+
+        return commit
+
+
 def kind_for(cls: type, store: ChunkStore) -> Kind | None:  # noqa: ARG001
     """Give the kind of a type of pandas', or None."""
     if issubclass(cls, NDArrayBacked):
@@ -429,6 +459,8 @@ def kind_for(cls: type, store: ChunkStore) -> Kind | None:  # noqa: ARG001
         return BlockKind(cls)
     if cls.__name__ in ("BlockManager", "SingleBlockManager"):
         return ManagerKind(cls)
+    if issubclass(cls, Flags):
+        return FlagsKind(cls)
     if cls.__name__ == "IntervalTree":
         return ReferenceKind("a look-up table of an index", quiet=True)
     if not plain_instances(cls):

@@ -24,12 +24,12 @@ class FunctionChoice(Kind):
 
     def __init__(self, home: dict[str, Any]) -> None:
         self._home = home
-        self._tracked = FunctionKind()
+        self.tracked = FunctionKind()
 
     def select(self, value: Any) -> Kind | None:
         """A function of the namespace or made inside another function is recorded."""
         if value.__globals__ is self._home or "<locals>" in value.__qualname__:
-            return self._tracked
+            return self.tracked
         return None
 
 
@@ -68,9 +68,8 @@ class FunctionKind(Kind):
     def __init__(self) -> None:
         self._globals: dict[int, Globals] = {}
 
-    def _globals_of(self, value: Any) -> Globals:
+    def globals_of(self, names: dict[str, Any]) -> Globals:
         """Give one leaf for each namespace, the same at each reading."""
-        names = _globals.__get__(value)
         known = self._globals.get(id(names))
         if known is None:
             known = self._globals[id(names)] = Globals(names)
@@ -80,7 +79,7 @@ class FunctionKind(Kind):
         """Read all of it; annotations and attributes that are empty stay untouched."""
         cells = _closure.__get__(value) or ()
         return [
-            self._globals_of(value),
+            self.globals_of(_globals.__get__(value)),
             len(cells),
             *cells,
             *(getattr(value, field, UNSET) for field in _FIELDS),
@@ -201,14 +200,14 @@ class BuiltinChoice(Kind):
     code = SELECT
 
     def __init__(self) -> None:
-        self._tracked = BuiltinMethodKind()
+        self.tracked = BuiltinMethodKind()
 
     def select(self, value: Any) -> Kind | None:
         """A method bound to an object is recorded with it."""
         owner = value.__self__
         if owner is None or issubclass(type(owner), type) or type(owner) is ModuleType:
             return None
-        return self._tracked
+        return self.tracked
 
 
 class BuiltinMethodKind(Kind):
@@ -360,12 +359,12 @@ class ProxyChoice(Kind):
     code = SELECT
 
     def __init__(self) -> None:
-        self._tracked = ProxyKind()
+        self.tracked = ProxyKind()
 
     def select(self, value: Any) -> Kind | None:
         """A view of a class belongs to the class."""
         (mapping,) = gc.get_referents(value)
-        return None if type(mapping) is dict and "__module__" in mapping else self._tracked
+        return None if type(mapping) is dict and "__module__" in mapping else self.tracked
 
 
 class ProxyKind(Kind):

@@ -52,6 +52,11 @@ class ReferenceKind(Kind):
         self.quiet = quiet
         self.follow = resource
 
+    @property
+    def named(self) -> tuple[str, bool, bool]:
+        """What `ReferenceKind` is called with for such a kind."""
+        return self.what, self.follow, self.quiet
+
     @classmethod
     def because(cls, value: Any, error: Exception) -> ReferenceKind:
         """Make the kind for an object that could not be read."""

@@ -55,7 +55,7 @@ from cowtm.kinds.instances import (
 from cowtm.kinds.opaque import OpaqueKind
 from cowtm.kinds.randoms import RandomKind
 from cowtm.kinds.reference import reference_for
-from cowtm.native import UNSET, TrackingNamespace
+from cowtm.native import SELECT, UNSET, TrackingNamespace
 
 LEAVES: frozenset[type] = frozenset(
     {
@@ -144,21 +144,44 @@ class Kinds:
             memoryview: MemoryviewKind(),
         }
         self._exact = {id(cls): kind for cls, kind in exact.items()}
+        named = [*exact.items(), (type, self._classes)]
+        self._types = {id(kind.tracked or kind): cls for cls, kind in named}
 
     def kind_of(self, value: Any) -> Kind | None:
         """Give the kind of an object; of a type always the same."""
-        cls = type(value)
-        known = self._known.get(id(cls))
-        if known is None:
-            known = self._known[id(cls)] = cls, self.classify(cls)
-        kind = known[1]
+        kind = self.classify(type(value))
         return kind if kind is None else kind.select(value)
 
     def classify(self, cls: type) -> Kind | None:
-        """Give the kind of a type, None if its objects are immutable leaves.
+        """Give the kind of a type, always the same; None if its objects are immutable leaves.
 
         Types are told by where they are: comparing or hashing them would ask their metaclass.
         """
+        known = self._known.get(id(cls))
+        if known is None:
+            known = self._known[id(cls)] = cls, self._find(cls)
+        return known[1]
+
+    def named(self, cls: type) -> Kind:
+        """Give the kind of recorded objects of a type: what `name_of` says, read back.
+
+        Raises:
+            LookupError: objects of that type are not recorded.
+
+        """
+        kind = self.classify(cls)
+        if kind is not None and kind.code == SELECT:
+            kind = kind.tracked
+        if kind is None:
+            msg = f"objects of type {cls.__name__} are not recorded here"
+            raise LookupError(msg)
+        return kind
+
+    def name_of(self, kind: Kind) -> type:
+        """Give the type that `named` finds a kind by."""
+        return kind.cls if kind.cls is not None else self._types[id(kind)]
+
+    def _find(self, cls: type) -> Kind | None:
         if id(cls) in _LEAVES:
             return None
         exact = self._exact.get(id(cls))

@@ -91,14 +91,19 @@ class Kind(Protocol):
 
 
 class Content:
-    """What an object directly held: its kind and its slots, in blocks when they are many."""
+    """What an object directly held: its kind and its slots, in blocks when they are many.
 
-    __slots__ = ("blocked", "kind", "slots")
+    `address` is for whoever stores contents: a number of 64 bits that says where this one is,
+    0 at birth. The table does not look at it.
+    """
+
+    __slots__ = ("address", "blocked", "kind", "slots")
 
     def __init__(self, kind: Kind, slots: tuple[Any, ...], blocked: bool = False) -> None:  # noqa: FBT001, FBT002
         self.kind = kind
         self.slots = slots
         self.blocked = blocked
+        self.address = 0
 
     def flat(self) -> tuple[Any, ...]:
         """Return all slots in one tuple."""
@@ -170,6 +175,12 @@ class Node:
         self._strong = GONE
         self._weak = None
 
+    def _reference_share(self) -> int:
+        """Give the bytes that this node bears of its weak reference, which others share."""
+        if self._weak is None:
+            return 0
+        return sys.getsizeof(self._weak) // (sys.getrefcount(self._weak) - 1)
+
     def __repr__(self) -> str:
         return f"Node({self.oid})"
 
@@ -194,6 +205,7 @@ class ObjectTable:
         self._orphans: list[Node] = []
         self._limbo: dict[Node, None] = {}
         self._live: dict[Node, None] = {}
+        self._numbers: weakref.WeakValueDictionary[int, Node] = weakref.WeakValueDictionary()
         self._before: dict[Node, Content] = {}
         self._after: dict[Node, Content] = {}
         self._bound_before: dict[str, object] = {}
@@ -204,6 +216,92 @@ class ObjectTable:
         self.changes = 0
         self.visited = 0
         self.suspects = 0
+
+    # -- nodes ---------------------------------------------------------------------------------
+
+    def find(self, oid: int) -> Node | None:
+        """Return the node with that serial number, if anything in the process still holds it.
+
+        That is a node that this table made or took in; that no name reaches it is no matter.
+        """
+        return self._numbers.get(oid)
+
+    def node(self, oid: int, kind: Kind) -> Node:
+        """Return the node with that serial number, or make it, without object or content.
+
+        The number is taken from then on.
+
+        Args:
+            oid: the serial number, at least 1.
+            kind: that of a node made now; one that is there keeps its own.
+
+        Raises:
+            ValueError: if `oid` is less than 1.
+
+        """
+        node = self._numbers.get(oid)
+        if node is None:
+            self.reserve(oid)
+            node = self._numbers[oid] = Node(oid, kind, GONE)
+        return node
+
+    def node_of(self, value: object) -> Node | None:
+        """Return the node whose live object `value` is."""
+        node = self._addresses.get(id(value))
+        return node if node is not None and node.object is value else None
+
+    def reserve(self, oid: int) -> None:
+        """Take the serial numbers up to `oid`: nodes made from now on come after it.
+
+        Raises:
+            ValueError: if `oid` is less than 1.
+
+        """
+        if oid < 1:
+            message = f"a serial number is at least 1, not {oid}"
+            raise ValueError(message)
+        self._next = max(self._next, oid + 1)
+
+    def weigh(self, mappings: Iterable[dict[Any, Any]]) -> int:
+        """Count the memory that recorded objects take.
+
+        Those are: the nodes that are live or a key of a mapping, the contents that are live or a
+        value of a mapping, and their blocks, each once, in however many mappings it is. Of a
+        plain leaf (str, bytes, int, float, complex) every slot bears its share: its size divided
+        by the number of those that hold it; likewise of a tuple, and of the plain leaves in it.
+
+        Args:
+            mappings: dicts of nodes and contents, as `finish` gives them; what is neither is
+                ignored.
+
+        Returns:
+            Bytes. Neither the mappings themselves are counted nor the table: `sys.getsizeof` tells
+            how large these are.
+
+        """
+        nodes = set(self._live)
+        contents = {node.content for node in nodes if node.content is not None}
+        for mapping in mappings:
+            nodes.update(key for key in mapping if type(key) is Node)
+            contents.update(value for value in mapping.values() if type(value) is Content)
+        blocks: dict[int, tuple[Any, ...]] = {}
+        total = 0
+        for content in contents:
+            total += sys.getsizeof(content) + sys.getsizeof(content.slots)
+            if content.blocked:
+                blocks.update((id(block), block) for block in content.slots)
+            else:
+                total += _share(content.slots)
+        for block in blocks.values():
+            total += sys.getsizeof(block) + _share(block)
+        for node in nodes:
+            total += sys.getsizeof(node) + node._reference_share()  # noqa: SLF001
+        return total
+
+    def __sizeof__(self) -> int:
+        """Count the memory of the table itself, in bytes; what it records is weighed apart."""
+        finders = (self._addresses, self._live, self._limbo, self._kinds)
+        return object.__sizeof__(self) + sum(map(sys.getsizeof, finders))
 
     # -- names ---------------------------------------------------------------------------------
 
@@ -261,7 +359,7 @@ class ObjectTable:
 
     def check_object(self, value: object) -> None:
         """Walk from `value` if it is a tracked object, or from the tracked objects it holds."""
-        node = self._find(value)
+        node = self.node_of(value)
         if node is not None:
             if node.content is not None:
                 self._stack.append(node)
@@ -285,9 +383,14 @@ class ObjectTable:
             node = stack.pop()
             if node.seen == self._generation:
                 continue
-            node.seen = self._generation
+            before, node.seen = node.seen, self._generation
             self.visited += 1
-            self._visit(node)
+            try:
+                self._visit(node)
+            except BaseException:  # it is visited again, as if this had not begun
+                node.seen = before
+                stack.append(node)
+                raise
 
     def _visit(self, node: Node) -> None:
         value = node.object
@@ -379,13 +482,12 @@ class ObjectTable:
         kind = self._kind_of(value)
         if kind is None or value is self._home:
             return value
-        node = self._find(value)
+        node = self.node_of(value)
         if node is None:
             if kind.code == TUPLE and all(self._atomic(part) for part in value):
                 return value
-            node = Node(self._next, kind, value)
-            self._next += 1
-            self._addresses[id(value)] = node
+            node = self.node(self._next, kind)
+            self.attach(node, value)
         if node.content is None:
             self._stack.append(node)
         return node
@@ -406,10 +508,6 @@ class ObjectTable:
             return kind.select(value)
         return kind
 
-    def _find(self, value: object) -> Node | None:
-        node = self._addresses.get(id(value))
-        return node if node is not None and node.object is value else None
-
     def _held_by(self, value: object) -> Iterator[Node]:
         """Give the live nodes that an object holds, through a few objects that are not tracked."""
         seen = {id(value)}
@@ -420,7 +518,7 @@ class ObjectTable:
                 if id(held) in seen or held is self._home or issubclass(type(held), type(sys)):
                     continue
                 seen.add(id(held))
-                node = self._find(held)
+                node = self.node_of(held)
                 if node is not None:
                     if node.content is not None:
                         yield node
@@ -463,7 +561,14 @@ class ObjectTable:
         bindings: tuple[dict[str, object], dict[str, object]],
         contents: tuple[dict[Node, Content], dict[Node, Content]],
     ) -> None:
-        """Take the state that `restore` just made: it is the last capture now."""
+        """Take the state that `restore` just made: it is the last capture now.
+
+        Raises:
+            ValueError: if the table has another node with the serial number of one of these.
+
+        """
+        for node in _named(bindings, contents):
+            self._take_in(node)
         for slot in bindings[1].values():
             if type(slot) is Node:
                 slot.holders += 1
@@ -491,10 +596,25 @@ class ObjectTable:
         self._settle_limbo()
 
     def attach(self, node: Node, value: object) -> None:
-        """Make `value` the live object of `node`."""
+        """Make `value` the live object of `node`.
+
+        Raises:
+            ValueError: if the table has another node with that serial number.
+
+        """
+        self._take_in(node)
         node.attach(value)
         self._addresses[id(value)] = node
         self._limbo.pop(node, None)
+
+    def _take_in(self, node: Node) -> None:
+        if self._numbers.get(node.oid) is node:
+            return
+        if node.oid in self._numbers:
+            message = f"the table has another node with the serial number {node.oid}"
+            raise ValueError(message)
+        self.reserve(node.oid)
+        self._numbers[node.oid] = node
 
     def live(self) -> list[Node]:
         """Return all nodes that the present reaches, or did until the next sweep."""
@@ -577,6 +697,33 @@ class ObjectTable:
         address = self._address_of(node)
         if self._addresses.get(address) is node:
             del self._addresses[address]
+
+
+def _named(
+    bindings: tuple[dict[str, object], ...], contents: tuple[dict[Node, Content], ...]
+) -> Iterator[Node]:
+    """Give all nodes that stand in bindings or contents, as often as they do."""
+    for names in bindings:
+        yield from (slot for slot in names.values() if type(slot) is Node)
+    for part in contents:
+        for node, content in part.items():
+            yield node
+            yield from content.nodes()
+
+
+_PLAIN: Final = frozenset({str, bytes, int, float, complex})
+
+
+def _share(row: tuple[Any, ...], depth: int = 2) -> int:
+    """Give the bytes that a row of slots bears of what its leaves take."""
+    counts = list(map(sys.getrefcount, row))  # each one higher: `map` holds the leaf too
+    total = 0
+    for leaf, count in zip(row, counts, strict=True):
+        if type(leaf) in _PLAIN:
+            total += sys.getsizeof(leaf) // (count - 1)
+        elif type(leaf) is tuple and depth > 0:
+            total += (sys.getsizeof(leaf) + _share(leaf, depth - 1)) // (count - 1)
+    return total
 
 
 def _blocked(kind: Kind, slots: tuple[Any, ...], old: Content | None) -> Content:

@@ -1,0 +1,155 @@
+"""What pages name and do not hold: the nodes, classes, kinds and chunks of one process.
+
+The same names lead, in another process, to its own namespace, its own kinds, and to classes made
+again from what they were born with.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, cast
+
+from cowtm import pages
+from cowtm.births import attributes_of, birth_of, give_attributes, make_class
+from cowtm.kinds.reference import ReferenceKind
+from cowtm.native import GONE, REFERENCE, Node
+from cowtm.revival import Revival, revival_of
+
+if TYPE_CHECKING:
+    from cowtm.chunks import Chunk
+    from cowtm.journal import Journal
+    from cowtm.kinds.base import Kind
+    from cowtm.kinds.functions import FunctionKind, Globals
+    from cowtm.mirror import Mirror
+
+PENDING = ReferenceKind("not read yet", resource=True, quiet=True)
+"""The kind of a node whose content was not read yet."""
+
+
+class Naming:
+    """Names things of one mirror, as `pages.Process` asks for.
+
+    Args:
+        mirror: whose things they are.
+        journal: where classes are described.
+
+    """
+
+    def __init__(self, mirror: Mirror, journal: Journal) -> None:
+        self.home = mirror.home
+        self._table = mirror.table
+        self._kinds = mirror.kinds
+        self._store = mirror.store
+        self._journal = journal
+        self._constants = mirror.constants
+        self._owner = secrets.token_hex(8)
+        self._numbers: dict[int, int] = {}
+        self._held: dict[tuple[str, int], object] = {}
+        self._kept: dict[int, Node] = {}
+        self._born: set[int] = set()
+
+    # -- nodes and classes ---------------------------------------------------------------------
+
+    def node(self, oid: int) -> Node:
+        """Give the node of a number."""
+        return self._table.node(oid, PENDING)
+
+    def keep(self, node: Node) -> int:
+        """Have a node found again whose delta leaves memory; returns its number.
+
+        A node that the present reaches is found anyway. So it is about the others: an object that
+        something else holds must be the same when it comes back, and what is by reference, or a
+        class, can't be made again.
+        """
+        if (
+            node.kind.keep
+            or node.kind.code == REFERENCE
+            or (node.content is None and node.object is not GONE)
+        ):
+            self._kept[node.oid] = node
+        return node.oid
+
+    def prune(self) -> None:
+        """Let go of nodes that were kept for objects that are gone."""
+        for oid in [oid for oid, node in self._kept.items() if node.object is GONE]:
+            del self._kept[oid]
+
+    def reserve(self, oid: int) -> None:
+        """Have new nodes get higher numbers."""
+        self._table.reserve(oid)
+
+    def class_number(self, cls: type) -> int | None:
+        """Give the number of a class of the notebook, None for others."""
+        node = self._table.node_of(cls)
+        if node is None:
+            return None
+        self._kept[node.oid] = node
+        self.bear(node)
+        return node.oid
+
+    def bear(self, node: Node) -> None:
+        """Write down what a class was born with, if that is not done yet."""
+        if node.oid in self._born or node.object is GONE:
+            return
+        self._born.add(node.oid)
+        attributes = pages.dump([attributes_of(node.object)], self)
+        page = pages.dump([birth_of(node.object), attributes.data], self)
+        self._journal.put_birth(node.oid, page.data)
+
+    def class_of(self, oid: int) -> type:
+        """Give the class of the notebook with a number, made anew if need be."""
+        node = self.node(oid)
+        if node.object is GONE:
+            birth, attributes = pages.load(self._journal.birth(oid), self)
+            node.kind = self._kinds.named(type)
+            made = make_class(birth)
+            self.revive(node, made)
+            self._born.add(oid)
+            give_attributes(made, *pages.load(attributes, self))
+        return cast("type", node.object)
+
+    def revive(self, node: Node, value: object) -> None:
+        """Make `value` the object of a node that lost its own."""
+        self._table.attach(node, value)
+        self._kept[node.oid] = node
+
+    # -- everything else -----------------------------------------------------------------------
+
+    def type_of(self, kind: Kind) -> type:
+        """Give the type whose objects are of a kind."""
+        return self._kinds.name_of(kind)
+
+    def kind(self, cls: type) -> Kind:
+        """Give the kind of recorded objects of a type."""
+        return self._kinds.named(cls)
+
+    def globals_of(self, names: dict[str, Any]) -> Globals:
+        """Give the leaf that stands for a namespace in the contents of functions."""
+        return cast("FunctionKind", self._kinds.named(FunctionType)).globals_of(names)
+
+    def split(self, memory: memoryview) -> list[Chunk]:
+        """Give the chunks of some memory."""
+        return self._store.split(memory)
+
+    def chunk(self, digest: bytes, size: int) -> Chunk:
+        """Give the chunk of a digest."""
+        return self._store.chunk(digest, size)
+
+    def call_for(self, value: Any) -> Revival | None:
+        """Give a call that makes an object anew which can't be pickled."""
+        return revival_of(value, PENDING, self._constants)
+
+    def hold(self, value: object) -> tuple[str, int]:
+        """Keep an object that can't be pickled; says whose it is, and a number."""
+        number = self._numbers.setdefault(id(value), len(self._numbers) + 1)
+        self._held[self._owner, number] = value
+        return self._owner, number
+
+    def held(self, owner: str, number: int, otherwise: Callable[[], Any]) -> Any:
+        """Give back what was kept, or what is in its place in another process: one for ever."""
+        key = owner, number
+        if key not in self._held:
+            self._held[key] = otherwise()
+        return self._held[key]

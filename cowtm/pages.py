@@ -1,0 +1,326 @@
+"""Pages of the journal: values as bytes, in which what a process has by name is named.
+
+A page is a pickle. Nodes, chunks, kinds, classes of the notebook and the namespace itself are not
+pickled but named (pickle's persistent ids); another process puts its own in their place. Functions
+and classes that only a leaf leads to go by value, by cloudpickle.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+import pickle
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from sys import modules
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
+from typing import Any, Protocol, TypeAlias
+
+import cloudpickle
+
+from cowtm.chunks import Chunk
+from cowtm.kinds.base import Held, Kind, class_dict, dead_reference
+from cowtm.kinds.functions import Globals
+from cowtm.kinds.reference import Lost, ReferenceKind
+from cowtm.native import Node, TrackingNamespace
+
+BIG = 1 << 16
+"""Strings and bytes above this many bytes are kept as chunks: each once, whoever refers to it."""
+
+PROTOCOL = 5
+
+Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
+"""A function and its arguments."""
+
+Name: TypeAlias = tuple[Any, ...] | int
+"""What stands for an object: a node's number, or a tuple that begins with a word."""
+
+
+class Process(Protocol):
+    """What a process has that pages name."""
+
+    home: dict[str, Any]
+
+    def node(self, oid: int) -> Node:
+        """Give the node of a number."""
+
+    def class_number(self, cls: type) -> int | None:
+        """Give the number of a class of the notebook, None for others."""
+
+    def class_of(self, oid: int) -> type:
+        """Give the class of the notebook with a number, made anew if need be."""
+
+    def type_of(self, kind: Kind) -> type:
+        """Give the type whose objects are of a kind."""
+
+    def kind(self, cls: type) -> Kind:
+        """Give the kind of recorded objects of a type."""
+
+    def globals_of(self, names: dict[str, Any]) -> Globals:
+        """Give the leaf that stands for a namespace in the contents of functions."""
+
+    def split(self, memory: memoryview) -> list[Chunk]:
+        """Give the chunks of some memory."""
+
+    def chunk(self, digest: bytes, size: int) -> Chunk:
+        """Give the chunk of a digest."""
+
+    def call_for(self, value: object) -> Call | None:
+        """Give a call that makes an object anew which can't be pickled."""
+
+    def hold(self, value: object) -> tuple[str, int]:
+        """Keep an object that can't be pickled; says whose it is, and a number."""
+
+    def held(self, owner: str, number: int, otherwise: Callable[[], Any]) -> Any:
+        """Give back what was kept, or what is in its place in another process: one for ever."""
+
+
+@dataclass(slots=True)
+class Page:
+    """What was pickled."""
+
+    data: bytes
+    """The pickle."""
+    chunks: list[Chunk] = field(default_factory=list)
+    """The chunks that it names."""
+    lost: list[str] = field(default_factory=list)
+    """What of it could not be pickled, in words: only this process has it."""
+
+
+def dump(value: list[Any], process: Process) -> Page:
+    """Pickle a list of items, each a tuple; what can't be is kept by this process."""
+    page = Page(b"")
+    try:
+        page.data = _dumps(value, process, page)
+    except Exception:  # noqa: BLE001  found one by one below
+        page = Page(b"")
+        whole = [_portable(item, process, page) for item in value]
+        page.chunks.clear()
+        page.data = _dumps(whole, process, page)
+    return page
+
+
+def load(data: bytes, process: Process) -> list[Any]:
+    """Read a page."""
+    loaded: list[Any] = _Unpickler(io.BytesIO(data), process).load()
+    return loaded
+
+
+class Unportable:
+    """Stands for an object that only the process which wrote the page has."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: Name) -> None:
+        self.name = name
+
+
+def _dumps(value: object, process: Process, page: Page) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, process, page).dump(value)
+    return file.getvalue()
+
+
+def _portable(value: Any, process: Process, page: Page) -> Any:
+    """Give a value in which every part that can't be pickled is replaced."""
+    try:
+        _dumps(value, process, page)
+    except Exception:  # noqa: BLE001  of any kind, from whatever the user put there
+        if type(value) is tuple:
+            return tuple(_portable(part, process, page) for part in value)
+        return Unportable(_held(value, process, page))
+    return value
+
+
+def _held(value: object, process: Process, page: Page) -> Name:
+    what = _words(value)
+    page.lost.append(what)
+    return "held", *process.hold(value), what
+
+
+def _words(value: object) -> str:
+    """Say what an object is without asking it."""
+    return f"a {type.__dict__['__qualname__'].__get__(type(value))}"
+
+
+class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+    """Pickles, naming what the process has."""
+
+    def __init__(self, file: io.BytesIO, process: Process, page: Page) -> None:
+        super().__init__(file, protocol=PROTOCOL)
+        self._process = process
+        self._page = page
+        # By address: a type may refuse to be hashed. Those met stay alive with the page's values.
+        self._by_type: dict[int, Callable[[Any], Name | None] | None] = {
+            **dict.fromkeys(map(id, _PLAIN)),
+            id(Node): lambda node: int(node.oid),
+            id(Chunk): self._name_chunk,
+            id(str): self._name_text,
+            id(bytes): self._name_bytes,
+            id(dict): lambda value: ("home",) if value is process.home else None,
+            id(TrackingNamespace): lambda _: ("home",),
+            id(Globals): self._name_globals,
+            id(Unportable): lambda value: value.name,
+            id(MemberDescriptorType): self._name_descriptor,
+            id(GetSetDescriptorType): self._name_descriptor,
+        }
+
+    def persistent_id(self, obj: Any) -> Name | None:
+        """Name what the process has; None has it pickled."""
+        cls = type(obj)
+        try:
+            name = self._by_type[id(cls)]
+        except KeyError:
+            name = self._by_type[id(cls)] = self._namer(cls)
+        return None if name is None else name(obj)
+
+    def _namer(self, cls: type) -> Callable[[Any], Name | None] | None:
+        """Find out how objects of a type are named."""
+        if issubclass(cls, Kind):
+            return self._name_kind
+        if issubclass(cls, type):
+            return self._name_class
+        if issubclass(cls, enum.Enum) and self._process.class_number(cls) is not None:
+            return self._name_member
+        if issubclass(cls, weakref.ref):
+            return self._name_reference
+        if issubclass(cls, Held):
+            return self._name_held
+        return None
+
+    def _name_kind(self, kind: Any) -> Name:
+        if isinstance(kind, ReferenceKind):
+            return "by reference", *kind.named
+        return "kind", self._process.type_of(kind)
+
+    def _name_chunk(self, chunk: Chunk) -> Name:
+        self._page.chunks.append(chunk)
+        return "chunk", chunk.digest, chunk.size
+
+    def _name_text(self, text: str) -> Name | None:
+        if len(text) <= BIG:
+            return None
+        return "text", *self._put(text.encode("utf-8", "surrogatepass"))
+
+    def _name_bytes(self, data: bytes) -> Name | None:
+        return None if len(data) <= BIG else ("bytes", *self._put(data))
+
+    def _put(self, data: bytes) -> list[Chunk]:
+        return self._process.split(memoryview(data))
+
+    def _name_globals(self, value: Globals) -> Name:
+        if value.names is self._process.home:
+            return ("globals", None)
+        name = value.names.get("__name__")
+        module = modules.get(name) if isinstance(name, str) else None
+        if module is not None and vars(module) is value.names:
+            return ("globals", name)
+        return self._hold(value)
+
+    def _name_descriptor(self, value: Any) -> Name | None:
+        return "attribute", value.__objclass__, value.__name__
+
+    def _name_class(self, cls: type) -> Name | None:
+        number = self._process.class_number(cls)
+        return None if number is None else ("class", number)
+
+    def _name_member(self, member: enum.Enum) -> Name:
+        return "member", type(member), member._name_
+
+    def _hold(self, value: object) -> Name:
+        return _held(value, self._process, self._page)
+
+    def _name_reference(self, value: object) -> Name:
+        return "reference", *self._process.hold(value)
+
+    def _name_held(self, held: Held) -> Name:
+        call = self._process.call_for(held.value)
+        if call is None:
+            return self._hold(held)
+        return "anew", *self._process.hold(held.value), type(held), call
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Have functions of the notebook use the namespace that they are read into."""
+        if type(obj) is FunctionType and obj.__globals__ is self._process.home:
+            made = (obj.__code__, obj.__globals__, obj.__name__, obj.__defaults__, obj.__closure__)
+            fields = {name: getattr(obj, name) for name in _FIELDS}
+            return FunctionType, made, (vars(obj), fields), None, None, _set_fields
+        return super().reducer_override(obj)
+
+
+_PLAIN = (int, float, complex, bool, type(None), tuple, list, set, frozenset, type(Ellipsis))
+_FIELDS = ("__kwdefaults__", "__annotations__", "__doc__", "__module__", "__qualname__")
+
+
+def _set_fields(function: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Give a function read back its attributes."""
+    vars(function).update(state[0])
+    for name, value in state[1].items():
+        setattr(function, name, value)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Unpickles, putting what this process has in place of names."""
+
+    def __init__(self, file: io.BytesIO, process: Process) -> None:
+        super().__init__(file)
+        self._process = process
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Give what a name stands for."""
+        if type(pid) is int:
+            return self._process.node(pid)
+        word, *rest = pid
+        return _READERS[word](self._process, *rest)
+
+
+def _read_text(_: Process, *chunks: Chunk) -> str:
+    return b"".join(chunk.read() for chunk in chunks).decode("utf-8", "surrogatepass")
+
+
+def _read_bytes(_: Process, *chunks: Chunk) -> bytes:
+    return b"".join(chunk.read() for chunk in chunks)
+
+
+def _read_globals(process: Process, name: str | None) -> Globals:
+    return process.globals_of(process.home if name is None else vars(import_module(name)))
+
+
+def _read_by_reference(_: Process, what: str, resource: bool, quiet: bool) -> ReferenceKind:  # noqa: FBT001
+    return ReferenceKind(what, resource=resource, quiet=quiet)
+
+
+def _read_reference(process: Process, owner: str, number: int) -> Any:
+    return process.held(owner, number, dead_reference)
+
+
+def _read_anew(process: Process, owner: str, number: int, cls: type, call: Call) -> Any:
+    function, arguments = call
+    return cls(process.held(owner, number, lambda: function(*arguments)))
+
+
+def _read_attribute(_: Process, cls: type, name: str) -> Any:
+    return class_dict(cls)[name]
+
+
+def _read_member(_: Process, cls: Any, name: str) -> Any:
+    return cls._member_map_[name]  # aliases and all
+
+
+_READERS: dict[str, Callable[..., Any]] = {
+    "chunk": lambda process, digest, size: process.chunk(digest, size),
+    "text": _read_text,
+    "bytes": _read_bytes,
+    "home": lambda process: process.home,
+    "globals": _read_globals,
+    "attribute": _read_attribute,
+    "class": lambda process, number: process.class_of(number),
+    "member": _read_member,
+    "kind": lambda process, cls: process.kind(cls),
+    "by reference": _read_by_reference,
+    "reference": _read_reference,
+    "anew": _read_anew,
+    "held": lambda process, owner, number, what: process.held(owner, number, lambda: Lost(what)),
+}

@@ -1,0 +1,120 @@
+"""Goes on with a journal: its last state in the namespace, its states in the timeline.
+
+Everything is read before anything is changed; if something fails, the session is as it was.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cowtm.codec import Codec
+from cowtm.errors import BadInput, JournalNotFound
+from cowtm.folder import free_path
+from cowtm.journal import Journal
+from cowtm.loading import take_states
+from cowtm.mirror import Mirror, is_variable
+from cowtm.native import Node
+from cowtm.remote import as_path, fetched, is_url
+from cowtm.timeline import Number, Timeline
+
+if TYPE_CHECKING:
+    from cowtm.delta import Delta
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A session to go on with."""
+
+    journal: Journal
+    """Open to be written."""
+    codec: Codec
+    """Reads and writes it."""
+    mirror: Mirror
+    """Of an empty present."""
+    timeline: Timeline
+    """Its states."""
+    delta: Delta
+    """From nothing to the last state."""
+
+    @property
+    def names(self) -> list[str]:
+        """The variables of the last state."""
+        return sorted(filter(is_variable, self.delta.bindings.after))
+
+    def restore(self, home: dict[str, Any], generators: Mapping[str, object]) -> None:
+        """Bring the last state into the namespace.
+
+        Args:
+            home: the namespace.
+            generators: name -> the global random generators, which stay the ones they are.
+
+        Raises:
+            CannotRestore: it can't be made; the namespace is as it was.
+
+        """
+        for name, generator in generators.items():
+            slot = self.delta.bindings.after.get(name)
+            if type(slot) is Node:
+                slot.kind = self.mirror.kinds.named(type(generator))
+                self.mirror.table.attach(slot, generator)
+        before = {name: home[name] for name in self.names if name in home}
+        try:
+            self.mirror.restore(self.delta, lambda name: False)  # noqa: ARG005
+        except BaseException:
+            home.update(before)
+            raise
+
+
+def prepare(path: Any, home: dict[str, Any], folder: Path, *, trust: bool) -> Prepared:
+    """Open a journal and read its last state.
+
+    A journal that is damaged, somebody else's, or far away is copied into `folder` first, as far as
+    it can be read; the copy is gone on with.
+
+    Raises:
+        JournalNotFound, JournalInUse, NotAJournal, Untrusted: it can't be opened.
+        BadInput: there is no state in it.
+        Damaged: its last state can't be read.
+
+    """
+    journal = _open(path, folder, trust=trust)
+    try:
+        mirror = Mirror(home)
+        codec = Codec(mirror, journal)
+        mirror.store.disk = journal.chunks
+        timeline = Timeline(codec)
+        take_states(journal, codec, timeline)
+        delta = timeline.path_from_nothing(_last(timeline, journal.path))
+    except BaseException:
+        journal.close()
+        raise
+    return Prepared(journal, codec, mirror, timeline, delta)
+
+
+def _last(timeline: Timeline, path: Path) -> Number:
+    if timeline.position is None:
+        raise BadInput(f"{path} holds no state that could be gone on with")
+    return timeline.position
+
+
+def _open(path: Any, folder: Path, *, trust: bool) -> Journal:
+    if is_url(path):
+        with tempfile.TemporaryDirectory(prefix="cowtm-") as passing:
+            return _copy(fetched(path, Path(passing)), folder, trust=trust)
+    where = as_path(path)
+    if not where.exists():
+        raise JournalNotFound(f"there is no file {where}")
+    with Journal.open(where, write=False, trust=trust) as journal:
+        whole = journal.signed == "yes" and not journal.damage
+    return Journal.open(where, write=True) if whole else _copy(where, folder, trust=trust)
+
+
+def _copy(where: Path, folder: Path, *, trust: bool) -> Journal:
+    copy = free_path(folder, where.stem)
+    with Journal.open(where, write=False, trust=trust) as journal:
+        journal.backup(copy)
+    return Journal.open(copy, write=True)

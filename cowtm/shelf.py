@@ -1,0 +1,164 @@
+"""Contents read back from the journal by their addresses.
+
+A page is read whole, and kept as long as `CACHE` allows; the least recently used go first.
+
+Thread safety: any thread may read, one at a time.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from zict import LRU
+
+from cowtm import pages
+from cowtm.errors import CowtmError, Damaged
+from cowtm.kinds.classes import ClassKind
+from cowtm.naming import PENDING, Naming
+from cowtm.native import GONE, INSTANCE, Content, Node
+from cowtm.packing import pack, unpack
+
+if TYPE_CHECKING:
+    from cowtm.journal import Journal
+
+ITEMS = 4096
+"""Items in a page, at most; an address is the page's number times this, and the place in it."""
+
+CACHE = 32 << 20
+"""Bytes of pickles whose pages are kept after reading."""
+
+Address: TypeAlias = int
+
+Item: TypeAlias = tuple[Any, ...]
+"""Of a content: kind, slots or addresses of blocks, whether these are addresses, and how its object
+is had again if it is gone (a pickled call, or None). Of a leaf or a block: None and the value."""
+
+
+class Shelf:
+    """Reads pages of one journal.
+
+    Args:
+        journal: where they are.
+        naming: what they name.
+
+    Attributes:
+        blocked: address of a content in blocks -> the pages with these.
+
+    """
+
+    def __init__(self, journal: Journal, naming: Naming) -> None:
+        self._journal = journal
+        self._naming = naming
+        self.blocked: dict[Address, set[int]] = {}
+        self._calls: dict[Address, bytes] = {}
+        self._pages: LRU[int, _Page] = LRU(CACHE, {}, weight=lambda _, page: page.size)
+        self._lock = threading.RLock()
+
+    def item(self, address: Address) -> Any:
+        """Give the content or leaf at an address.
+
+        Raises:
+            Damaged: its page can't be read.
+
+        """
+        with self._lock:
+            page = self._page(address // ITEMS)
+            index = address % ITEMS
+            item = page.items[index]
+            if type(item) is not tuple:
+                return item.value if type(item) is _Leaf else item
+            page.items[index] = made = self._made(address, item)
+            return made.value if type(made) is _Leaf else made
+
+    def content(self, address: Address, node: Node) -> Content:
+        """Give the content at an address; its node's object is had again if it is gone."""
+        content: Content = self.item(address)
+        if node.kind is PENDING:
+            node.kind = content.kind
+        if node.object is GONE and address in self._calls:
+            function, arguments = pickle.loads(self._calls[address])  # noqa: S301  it is trusted
+            self._naming.revive(node, function(*arguments))
+        return content
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Let go of pages that are no more."""
+        with self._lock:
+            for number in numbers:
+                self._pages.pop(number, None)
+
+    def _made(self, address: Address, item: Item) -> Any:
+        kind, slots, *rest = item
+        if kind is None:
+            return _Leaf(slots)
+        blocked, call = rest
+        if call is not None:
+            self._calls[address] = call
+        if blocked:
+            self.blocked[address] = {block // ITEMS for block in slots}
+            slots = tuple(self.item(block) for block in slots)
+        elif kind.code == INSTANCE:
+            slots = _with_names(slots, 1 + len(kind.members))
+        elif isinstance(kind, ClassKind):
+            slots = _with_names(slots, 1 + slots[0])
+        content = Content(kind, slots, blocked)
+        content.address = address
+        return content
+
+    def _page(self, number: int) -> _Page:
+        page = self._pages.get(number)
+        if page is None:
+            page = _Page(*self._load(number))
+            self._pages[number] = page
+        return page
+
+    def _load(self, number: int) -> tuple[list[Any], int]:
+        data = self._journal.page(number)
+        size = int.from_bytes(data[:8], "little")
+        try:
+            return pages.load(bytes(unpack(data[8:], size)), self._naming), size
+        except CowtmError:
+            raise
+        except Exception as error:
+            msg = (
+                f"page {number} of {self._journal.path} can't be read here: "
+                f"{type(error).__name__}: {error}"
+            )
+            raise Damaged(msg) from error
+
+
+def packed_page(data: bytes) -> bytes:
+    """Pack the pickle of a page, its size before it."""
+    return len(data).to_bytes(8, "little") + pack(memoryview(data), 1)
+
+
+class _Leaf:
+    """A leaf that was read: it may be a tuple itself."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Page:
+    """A page that was read: items, turned into contents when they are asked for."""
+
+    __slots__ = ("items", "size")
+
+    def __init__(self, items: list[Any], size: int) -> None:
+        self.items = items
+        self.size = size
+
+
+def _with_names(slots: tuple[Any, ...], start: int) -> tuple[Any, ...]:
+    """Make attribute names the interned ones, which look-ups and classes expect."""
+    return tuple(
+        sys.intern(slot)
+        if index >= start and (index - start) % 2 == 0 and type(slot) is str
+        else slot
+        for index, slot in enumerate(slots)
+    )

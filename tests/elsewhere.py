@@ -1,0 +1,46 @@
+"""Another process, played within this one: a namespace that knows nothing of the first."""
+
+from __future__ import annotations
+
+import random
+import sys
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from oracle.form import Form, form_of
+from oracle.session import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@contextmanager
+def elsewhere() -> Iterator[dict[str, Any]]:
+    """Have a new namespace be the one of the notebook; the generators draw as before afterwards."""
+    module = ModuleType(NAME)
+    before = {name: sys.modules.get(name) for name in ("__main__", NAME)}
+    drawn = random.getstate(), np.random.get_state()
+    sys.modules.update({"__main__": module, NAME: module})
+    try:
+        yield vars(module)
+    finally:
+        for name, known in before.items():
+            if known is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = known
+        random.setstate(drawn[0])
+        np.random.set_state(drawn[1])
+
+
+def variables_form(names: Mapping[str, Any]) -> Form:
+    """Describe variables, the classes of the notebook among them."""
+    return form_of({name: names[name] for name in sorted(names)}, module=NAME)
+
+
+def of_variables(form: Form) -> Form:
+    """Leave out of a session's form what is no variable."""
+    names = {name: token for name, token in form.names.items() if not name.startswith("<")}
+    return Form(names, form.records, form.objects, form.made)
