@@ -29,6 +29,7 @@ from zict import File
 
 from benchmarks.machine import machine, versions
 from cowtm.chunks import CHUNK, ChunkStore, pieces
+from cowtm.generations import Key
 from cowtm.packing import allocate, pack, unpack
 
 HERE = Path(__file__).resolve().parent
@@ -179,18 +180,18 @@ def storing(size: int, folder: Path) -> Iterator[tuple[str, dict[str, Task]]]:
     )
 
 
-class _Files(dict[tuple[bytes, int], None]):
-    """Frames in files of a folder, written anew each time."""
+class _Files(dict[Key, bytes]):
+    """Frames in files of a folder, written anew each time; nobody reads them."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._files = File(folder, memmap=False)
 
-    def update(self, frames: Any) -> None:  # type: ignore[override]
+    def update(self, frames: Any) -> None:
         """Write them."""
         for key, frame in frames.items():
             self._files[key[0].hex()] = frame
-            self[key] = None
+            self[key] = b""
 
 
 def measure(question: str, tasks: dict[str, Task], rounds: int) -> list[Figure]:
@@ -225,11 +226,11 @@ def table(figures: list[Figure]) -> str:
     lines = []
     for place, figure in enumerate(figures):
         if not place or figures[place - 1].question != figure.question:
-            lines.append(f"\n{figure.question:36}        ms   ratio   quartiles        size")
+            lines.append(f"\n{figure.question:42}      ms   ratio   quartiles          size")
         size = "" if figure.size is None else f"{figure.size:8.1%}"
         lines.append(
             f"  {figure.task:34}{figure.milliseconds:10.3f}{figure.ratio:8.2f}"
-            f"   {figure.low:.2f}..{figure.high:.2f}{size:>10}"
+            f"   {f'{figure.low:.2f}..{figure.high:.2f}':16}{size:>8}".rstrip()
         )
     return "\n".join(lines)
 

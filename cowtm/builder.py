@@ -26,21 +26,27 @@ class Builder:
     Args:
         content_of: gives the content of a node in that state.
         existing: gives the object to use for a node as it is, or GONE to make a new one.
+        is_empty: tells the nodes whose existing objects are yet to be filled, as new ones are.
 
     Attributes:
         made: node -> the object made anew for it.
+        filled: the nodes whose existing objects were filled as new ones are.
         refilled: the nodes whose live objects are written anew.
 
     """
 
-    def __init__(self, content_of: ContentOf, existing: Existing) -> None:
+    def __init__(
+        self, content_of: ContentOf, existing: Existing, is_empty: Callable[[Node], bool]
+    ) -> None:
         self._content_of = content_of
         self._existing = existing
+        self._is_empty = is_empty
         self._objects: dict[Node, Any] = {}
         self._empty: dict[Node, tuple[Kind, Any, Sequence[Any]]] = {}
         self._completing: set[Node] = set()
         self._live: list[tuple[Kind, Any, Sequence[Any]]] = []
         self.made: dict[Node, Any] = {}
+        self.filled: list[Node] = []
         self.refilled: list[Node] = []
 
     def value(self, slot: Any) -> Any:
@@ -66,6 +72,8 @@ class Builder:
             if existing is not GONE:
                 objects[node] = existing
                 stack.pop()
+                if self._is_empty(node):
+                    later.extend(self._add_empty(node, existing))
                 continue
             content = self._content(node)
             kind: Any = content.kind
@@ -82,12 +90,22 @@ class Builder:
                     continue
                 if kind.whole:
                     self._complete(node, slots[:count])
+                elif kind.calls and slots[0] not in self._completing:
+                    self._complete(slots[0], slots[:1])
             stack.pop()
             made = kind.create([self.value(s) for s in slots[:count]], slots)
             objects[node] = self.made[node] = made
             if not kind.frozen:
                 self._empty[node] = kind, made, slots
             later.extend([s for s in reversed(slots[count:]) if type(s) is Node])
+
+    def _add_empty(self, node: Node, value: Any) -> list[Node]:
+        """Have an existing object filled as new ones are; returns what that needs."""
+        content: Any = self._content(node)
+        slots = content.flat()
+        self._empty[node] = content.kind, value, slots
+        self.filled.append(node)
+        return [slot for slot in reversed(slots) if type(slot) is Node]
 
     def _complete(self, node: Node, slots: Sequence[Any]) -> None:
         """Make and fill all that some slots lead to, before `node` can be made of them."""
@@ -102,7 +120,7 @@ class Builder:
         while level:
             below = level.pop()
             self.add([below])
-            if below in self.made and below not in reach:
+            if (below in self.made or below in self._empty) and below not in reach:
                 reach[below] = None
                 level.extend(self._content(below).nodes())
         self._fill_all({n: self._empty.pop(n) for n in reach if n in self._empty})
@@ -110,6 +128,9 @@ class Builder:
 
     def refill(self, node: Node, value: Any) -> None:
         """Have a live object written anew with the content of its node."""
+        if self._is_empty(node):
+            self.add([node])
+            return
         content = self._content(node)
         slots = content.flat()
         self._objects[node] = value
@@ -120,8 +141,8 @@ class Builder:
     def fill(self) -> None:
         """Fill everything that was made.
 
-        Containers that hash what they hold come last, the innermost first, so that keys are whole
-        when they are hashed.
+        Functions and classes come first: the others may call them. Containers that hash what they
+        hold come last, the innermost first, so that keys are whole when they are hashed.
         """
         self._fill_all(self._empty)
         self._empty = {}
@@ -129,9 +150,12 @@ class Builder:
     def _fill_all(self, entries: dict[Node, tuple[Kind, Any, Sequence[Any]]]) -> None:
         late = []
         for entry in entries.values():
+            if entry[0].called:
+                self._fill(*entry)
+        for entry in entries.values():
             if entry[0].hashes:
                 late.append(entry)
-            else:
+            elif not entry[0].called:
                 self._fill(*entry)
         for entry in reversed(late):
             self._fill(*entry)

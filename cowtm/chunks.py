@@ -14,15 +14,20 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import TypeAlias, cast
 
 import xxhash
 
-from cowtm.errors import Damaged
+from cowtm.errors import Damaged, DiskFull
 from cowtm.generations import Frames, Generations, Key, Sizes
 from cowtm.packing import PAGED, allocate
 
 CHUNK = 1 << 20
 """Bytes in a chunk."""
+
+OVERHEAD = 640
+"""Bytes of memory that a chunk takes besides its own, whatever generation it is in: 560 to 720."""
 
 
 class Chunk:
@@ -76,9 +81,9 @@ class ChunkStore:
     """
 
     def __init__(self) -> None:
-        self._generations = Generations()
+        self._known: _Known = {}
+        self._generations = Generations(partial(_alive, self._known))
         self._lock = self._generations.lock
-        self._known: dict[Key, weakref.KeyedRef[Key, Chunk]] = {}
         self._dead: deque[weakref.KeyedRef[Key, Chunk]] = deque()
         self._note_death = self._dead.append
         self.stored = 0
@@ -95,9 +100,9 @@ class ChunkStore:
             if chunk is not None:
                 yield chunk
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: object) -> bool:
         """Tell whether a chunk of that digest and size is alive, so that its frame must stay."""
-        return self._alive(key) is not None
+        return _alive(self._known, cast("Key", key)) is not None
 
     @property
     def held(self) -> int:
@@ -158,10 +163,26 @@ class ChunkStore:
             memory: bytes, contiguous.
             itemsize: bytes of an element, by which a new chunk will be packed.
 
+        Raises:
+            DiskFull: the memory alone is more than `limit`, and the disk takes no more.
+
         """
         if self._dead:
             self._let_go()
-        return [self._put(piece, itemsize) for piece in pieces(memory)]
+        if self.limit is None or len(memory) <= self.limit:
+            return [self._put(piece, itemsize) for piece in pieces(memory)]
+        return self._split_huge(memory, itemsize)
+
+    def _split_huge(self, memory: memoryview, itemsize: int) -> list[Chunk]:
+        """Return the chunks of what must not stay in memory."""
+        chunks = []
+        excesses = self.over_limit
+        for piece in pieces(memory):
+            chunks.append(self._put(piece, itemsize))
+            if self.over_limit > excesses and self.disk is not None:
+                size, limit = len(memory) >> 20, (self.limit or 0) >> 20
+                raise DiskFull(f"{size} MiB; memory may hold {limit}, and the disk takes no more")
+        return chunks
 
     def chunk(self, digest: bytes, size: int) -> Chunk:
         """Return the chunk of that digest, whose bytes are in memory or on disk.
@@ -209,7 +230,7 @@ class ChunkStore:
 
     def _put(self, piece: memoryview, itemsize: int) -> Chunk:
         key = xxhash.xxh3_128_digest(piece), len(piece)
-        chunk = self._alive(key)
+        chunk = _alive(self._known, key)
         if chunk is not None:
             return chunk
         generations = self._generations
@@ -229,15 +250,11 @@ class ChunkStore:
         """Return the chunk that is alive under that key: the one just made, if there was none."""
         key = made.key
         with self._lock:
-            chunk = self._alive(key)
+            chunk = _alive(self._known, key)
             if chunk is None:
                 chunk = made
                 self._known[key] = weakref.KeyedRef(made, self._note_death, key)
         return chunk
-
-    def _alive(self, key: Key) -> Chunk | None:
-        known = self._known.get(key)
-        return None if known is None else known()
 
     def _let_go(self) -> None:
         """Discard the bytes of chunks that died, unless there is such a chunk again."""
@@ -250,6 +267,14 @@ class ChunkStore:
                 if self._known.get(known.key) is known:
                     del self._known[known.key]
                     self._generations.discard(known.key)
+
+
+_Known: TypeAlias = dict[Key, weakref.KeyedRef[Key, Chunk]]
+
+
+def _alive(known: _Known, key: Key) -> Chunk | None:
+    reference = known.get(key)
+    return None if reference is None else reference()
 
 
 def _copy(piece: memoryview) -> bytes | memoryview:

@@ -11,7 +11,6 @@ Thread safety: one thread writes at a time; any may read and resolve.
 from __future__ import annotations
 
 import json
-import pickle
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -71,20 +70,22 @@ class Codec:
         self.naming = Naming(mirror, journal)
         self._shelf = Shelf(journal, self.naming)
         self._store = mirror.store
+        self._table = mirror.table
+        self._bindings = mirror.bindings
         self._constants = mirror.constants
         self._pages: set[int] = set()
+        self._own: set[int] = set()
         self._next_page = journal.next_page
         self._blocks: dict[int, dict[int, tuple[object, Address]]] = {}
         self._leaves: dict[str, tuple[object, Address]] = {}
 
     # -- writing -------------------------------------------------------------------------------
 
-    def write(self, delta: Delta, also: Iterable[int] = ()) -> Written:
+    def write(self, delta: Delta) -> Written:
         """Put what a delta holds into the journal: chunks and pages, but not the state itself.
 
         Args:
             delta: its values may be places.
-            also: pages that the places in it need.
 
         Raises:
             DiskFull: the journal has no room; what was written before is there.
@@ -109,14 +110,34 @@ class Codec:
         needed = {address // ITEMS for side in sides for address in side.values()}
         needed |= {ref // 2 // ITEMS for refs in names.values() for ref in refs if ref % 2 == 0}
         for side in sides:
+            self._find_blocks(side)
             needed.update(*map(self._shelf.blocked.__getitem__, self._blocked_in(side)))
-        needed.update(also)
         needed.discard(0)
         return Written(
             _encode(names, *sides),
             tuple(sorted(needed)),
             tuple(dict.fromkeys(what for page in lost for what in page)),
         )
+
+    def bound(self, size: int) -> None:
+        """Keep no more pages after reading than so many bytes of pickles."""
+        self._shelf.bound(size)
+
+    def prune(self) -> None:
+        """Let go of what was only kept to write the next version, where there will be none."""
+        self.naming.prune()
+        live = self._table.find
+        self._blocks = {
+            oid: blocks
+            for oid, blocks in self._blocks.items()
+            if (node := live(oid)) is not None and node.content is not None
+        }
+        bindings = self._bindings
+        self._leaves = {
+            name: known
+            for name, known in self._leaves.items()
+            if bindings.get(name, UNSET) is known[0]
+        }
 
     def note_pages(self, numbers: Iterable[int]) -> None:
         """Take note of which pages the journal has: after it was opened or swept."""
@@ -157,7 +178,8 @@ class Codec:
             self._shelf.blocked[address] = {block // ITEMS for block in blocks}
         else:
             slots = value.slots
-            address = book.put((value.kind, slots, False, self._call(node, value)), len(slots))
+            item = value.kind, pages.compact(slots), False, self._call(node, value)
+            address = book.put(item, len(slots))
         value.address = address
         return address
 
@@ -168,10 +190,16 @@ class Codec:
         for block in content.slots:
             _, address = known.get(id(block), (None, 0))
             if not self._is_there(address, book):
-                address = book.put((None, block), len(block))
+                address = book.put((None, pages.compact(block), True), len(block))
             blocks[id(block)] = block, address
         self._blocks[node.oid] = blocks
         return tuple(blocks[id(block)][1] for block in content.slots)
+
+    def _find_blocks(self, side: Mapping[int, Address]) -> None:
+        """Read contents of another process that may be in blocks: they say where these are."""
+        for address in side.values():
+            if address // ITEMS not in self._own:
+                self._shelf.item(address)
 
     def _blocked_in(self, side: Mapping[int, Address]) -> Iterator[Address]:
         """Give the addresses of contents in blocks, which lie in pages of their own."""
@@ -188,7 +216,7 @@ class Codec:
         if value is GONE:
             return None
         call = revival_of(value, cast("Kind", content.kind), self._constants)
-        return None if call is None else pickle.dumps(call, pages.PROTOCOL)
+        return None if call is None else pages.dump(list(call), self.naming).data
 
     def _put_page(self, number: int, items: list[Item]) -> list[str]:
         """Write a page and the chunks that it names; returns what could not be pickled."""
@@ -199,6 +227,7 @@ class Codec:
         keys = dict.fromkeys(chunk.key for chunk in page.chunks)
         self.journal.put_page(number, packed_page(page.data), keys)
         self._pages.add(number)
+        self._own.add(number)
         return page.lost
 
     # -- reading -------------------------------------------------------------------------------

@@ -17,10 +17,8 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cowtm.errors import (
@@ -33,6 +31,10 @@ from cowtm.errors import (
     NotAJournal,
 )
 from cowtm.locks import WriterLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 PAGE = 4096
 """Bytes in a page of the file. Pages of 8 KiB write chunks 20 % faster (430 against 360 MB/s on a
@@ -68,13 +70,12 @@ class Database:
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> None:
         self.path = path
         self.writable = lock is not None
-        self._connection: sqlite3.Connection | None = connection
-        self._writer_lock = lock
+        self._held = _Held(connection, lock)
         self._lock = threading.RLock()
         self._depth = 0
-        self._prepared = False
-        self._process = os.getpid()
-        os.register_at_fork(after_in_child=partial(_leave_to_parent, weakref.ref(self)))
+        os.register_at_fork(after_in_child=partial(_leave_to_parent, weakref.ref(self._held)))
+        # Also when nobody closes it: when it is forgotten, or when the interpreter ends.
+        weakref.finalize(self, self._held.close)
 
     @classmethod
     def create(cls, path: Path, schema: Sequence[str], application: int) -> Database:
@@ -153,10 +154,10 @@ class Database:
 
         """
         with self.held():
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = _connect(self.path, "mode=rw")
-            self._prepared = True
+            if self._held.connection is not None:
+                self._held.connection.close()
+            self._held.connection = _connect(self.path, "mode=rw")
+            self._held.prepared = True
         self.execute("PRAGMA journal_mode=WAL")
         self.execute("PRAGMA synchronous=NORMAL")
         self.execute(f"PRAGMA journal_size_limit={LOG_LIMIT}")
@@ -170,7 +171,8 @@ class Database:
             Damaged: The file is not as SQLite left it.
             DiskFull: There is no room; the transaction, if there was one, is undone.
             JournalInUse: Somebody else holds the file, or it belongs to the process before a fork.
-            BadInput: It is closed, or a value is longer than SQLite takes (1e9 bytes).
+            BadInput: It is closed, it may not be written, or a value is longer than SQLite takes
+                (1e9 bytes).
 
         """
         with self._at_work() as connection:
@@ -212,12 +214,12 @@ class Database:
                 yield
                 if self.writable:
                     self.execute("COMMIT")
-                elif self._connection is not None:
-                    self._connection.rollback()
+                elif self._held.connection is not None:
+                    self._held.connection.rollback()
             except BaseException:
                 # A full disk may have undone it already.
-                if self._connection is not None and self._connection.in_transaction:
-                    self._connection.rollback()
+                if self._held.connection is not None and self._held.connection.in_transaction:
+                    self._held.connection.rollback()
                 raise
             finally:
                 self._depth = 0
@@ -231,9 +233,10 @@ class Database:
 
         """
         # Asked before the lock is taken: after a fork it may be held for ever.
-        if self._process != os.getpid():
+        if self._held.process != os.getpid():
             raise JournalInUse(
-                f"{self.path} was opened by process {self._process}, before the fork; open it anew"
+                f"{self.path} was opened by process {self._held.process}, before the fork; open it "
+                "anew"
             )
         with self._lock:
             yield self._depth > 0
@@ -242,12 +245,12 @@ class Database:
     def _at_work(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection to this thread, and say its errors in our words."""
         with self.held():
-            if self._connection is None:
+            if self._held.connection is None:
                 raise BadInput(f"{self.path} is closed; open it anew")
-            if self._depth and not self._connection.in_transaction:
+            if self._depth and not self._held.connection.in_transaction:
                 raise DiskFull(f"the transaction on {self.path} was undone: the disk is full")
             try:
-                yield self._connection
+                yield self._held.connection
             except sqlite3.Error as error:
                 raise self._translated(error) from error
             except UnicodeDecodeError as error:
@@ -264,6 +267,8 @@ class Database:
             )
         if base in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return JournalInUse(f"{self.path} is held by another process; try again")
+        if base in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+            return BadInput(f"{self.path} can't be used like that here: {error}")
         if base == sqlite3.SQLITE_NOTADB:
             return NotAJournal(f"{self.path} is no journal: {error}")
         if base == sqlite3.SQLITE_TOOBIG or isinstance(error, sqlite3.DataError):
@@ -310,41 +315,55 @@ class Database:
 
         In a child that was forked, nothing happens.
         """
-        if self._process != os.getpid():
-            return
-        with self._lock:
-            if self._connection is None:
-                return
-            try:
-                if self._prepared:
-                    # Only in the old mode can the file be read where nothing can be written. Who
-                    # reads now hinders it, a full disk too: then the log stays beside the file.
-                    with contextlib.suppress(sqlite3.Error):
-                        self._connection.execute("PRAGMA busy_timeout=0")
-                        self._connection.execute("PRAGMA journal_mode=DELETE").fetchall()
-            finally:
-                self._connection.close()
-                self._connection = None
-                if self._writer_lock is not None:
-                    self._writer_lock.release()
+        if self._held.process == os.getpid():
+            with self._lock:
+                self._held.close()
 
-    def _abandon(self) -> None:
+
+class _Held:
+    """What has to be let go of: a connection, and the lock if it may write."""
+
+    __slots__ = ("__weakref__", "connection", "lock", "prepared", "process")
+
+    def __init__(self, connection: sqlite3.Connection, lock: WriterLock | None) -> None:
+        self.connection: sqlite3.Connection | None = connection
+        self.lock = lock
+        self.prepared = False
+        self.process = os.getpid()
+
+    def close(self) -> None:
+        if self.connection is None or self.process != os.getpid():
+            return
+        try:
+            if self.prepared:
+                # Only in the old mode can the file be read where nothing can be written. Who reads
+                # now hinders it, a full disk too: then the log stays beside the file.
+                with contextlib.suppress(sqlite3.Error):
+                    self.connection.execute("PRAGMA busy_timeout=0")
+                    self.connection.execute("PRAGMA journal_mode=DELETE").fetchall()
+        finally:
+            self.connection.close()
+            self.connection = None
+            if self.lock is not None:
+                self.lock.release()
+
+    def abandon(self) -> None:
         """Leave everything to the parent: called in a child that was forked.
 
         Closing the connection here could take the log away from under the parent, so it is kept for
         ever.
         """
-        if self._connection is not None:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
-            self._connection = None
-        if self._writer_lock is not None:
-            self._writer_lock.abandon()
+        if self.connection is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.connection))
+            self.connection = None
+        if self.lock is not None:
+            self.lock.abandon()
 
 
-def _leave_to_parent(reference: weakref.ref[Database]) -> None:
-    database = reference()
-    if database is not None:
-        database._abandon()  # noqa: SLF001  of the same module
+def _leave_to_parent(reference: weakref.ref[_Held]) -> None:
+    held = reference()
+    if held is not None:
+        held.abandon()
 
 
 def beside(path: Path, suffix: str) -> Path:

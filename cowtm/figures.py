@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import threading
+import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from pympler.asizeof import asizeof
+from pympler.asizeof import Asizer
 
 from cowtm.accounts import account
 from cowtm.mirror import Mirror, is_variable
@@ -66,28 +64,29 @@ class _OutOfTime(BaseException):
     """Ends a measurement; no handler of ordinary errors holds it up."""
 
 
+class _Hurried(Asizer):  # type: ignore[misc]  # it has no types
+    """Measures until the time is up."""
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def _sizer(self, *arguments: Any) -> Any:
+        """Measure one object with all it holds: this is called for each of them."""
+        if time.perf_counter() > self._deadline:
+            raise _OutOfTime
+        return super()._sizer(*arguments)
+
+
 def _measure(values: Mapping[str, Any]) -> tuple[dict[str, int], list[str]]:
-    """Return the sizes of objects with all they hold, and the names of those not come to.
-
-    `asizeof` takes microseconds for each object and can't be told to stop, so it runs in a thread
-    that is ended when the time is up.
-    """
+    """Return the sizes of objects with all they hold, and the names of those not measured."""
     measured: dict[str, int] = {}
-
-    def work() -> None:
+    deadline = time.perf_counter() + MEASURING
+    for name, value in values.items():
         try:
-            for name, value in values.items():
-                with suppress(Exception):  # whatever an object of the user's raises when asked
-                    measured[name] = asizeof(value)  # type: ignore[no-untyped-call]
+            measured[name] = _Hurried(deadline).asizeof(value)
         except _OutOfTime:
-            return
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(MEASURING)
-    while thread.is_alive():
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_OutOfTime)
-        )
-        thread.join(0.1)
+            break
+        except Exception:  # noqa: BLE001, S112  objects may raise whatever they are asked
+            continue
     return measured, [name for name in values if name not in measured]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_data_dir
 
+from cowtm.database import remove
 from cowtm.errors import CowtmError
 from cowtm.journal import SUFFIX, Journal
 
@@ -35,12 +37,18 @@ def free_path(folder: Path, stem: str) -> Path:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what overflowed from the memory of processes that were killed."""
-    for path in folder.glob(f"*{SUFFIX}"):
-        try:
-            with Journal.open(path, write=True) as journal:
-                useless = journal.kind == "spill" and not journal.note("keep")
-            if useless:
-                path.unlink()
-        except (CowtmError, OSError):
-            continue
+    """Remove what overflowed from the memory of processes that were killed.
+
+    Only such journals have a log beside them and no writer. All others are not touched.
+    """
+    for log in folder.glob(f"*{SUFFIX}-wal"):
+        path = log.with_name(log.name.removesuffix("-wal"))
+        with suppress(CowtmError, OSError):
+            if _is_useless(path):
+                with Journal.open(path, write=True):  # nobody else has it
+                    remove(path)
+
+
+def _is_useless(path: Path) -> bool:
+    with Journal.open(path, write=False) as journal:
+        return journal.kind == "spill" and not journal.note("keep")

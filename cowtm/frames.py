@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from cowtm.database import Database
 from cowtm.errors import CowtmError, Damaged
-from cowtm.sealed import SealedRows
 from cowtm.tables import PUT, WINDOW, first_place
+
+if TYPE_CHECKING:
+    from cowtm.database import Database
+    from cowtm.sealed import SealedRows
 
 ChunkKey: TypeAlias = tuple[bytes, int]
 """xxh3_128 of a chunk's bytes, and how many they are."""
@@ -38,9 +40,28 @@ class Frames(MutableMapping[ChunkKey, bytes]):
     def __getitem__(self, key: ChunkKey) -> bytes:
         packed = key_bytes(key)
         number = self._rows.place(packed)
+        if number is None and any(found == key for found in self):
+            # It is there, but not where it is looked for.
+            self._rows.rescue_or_raise(f"the tree of chunks of {self._rows.path} is damaged")
+            number = self._rows.place(packed)
         if number is None:
             raise KeyError(key)
         return self._rows.must("chunks", number, "a chunk")[1]
+
+    def length(self, key: ChunkKey) -> int:
+        """Return the bytes of a frame, without reading it.
+
+        Raises:
+            KeyError: There is none.
+
+        """
+        number = self._rows.place(key_bytes(key))
+        if number is None:
+            raise KeyError(key)
+        if self._rows.rescued:
+            return len(self[key])
+        found = self._database.execute("SELECT length(frame) FROM chunks WHERE id = ?", number)
+        return int(found[0][0])
 
     def __setitem__(self, key: ChunkKey, frame: bytes) -> None:
         packed = key_bytes(key)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -31,7 +31,11 @@ Key: TypeAlias = tuple[bytes, int]
 """A chunk's digest (xxh3_128) and its size."""
 
 Frames: TypeAlias = MutableMapping[Key, bytes]
-"""Where frames are kept."""
+"""Where frames are kept.
+
+Several frames come by `update` at once: one transaction, where there are transactions. If there is
+a method `length(key)`, it is asked how many bytes a frame has, instead of reading it.
+"""
 
 STEP_BYTES = 1 << 20
 """Bytes that are moved in one step, unless a single chunk has more."""
@@ -73,6 +77,10 @@ class Generations:
     its own that is held around calls to us, with one exception: a thread that holds it and then
     puts, reads or settles would write to the disk within whatever it is doing there.
 
+    Args:
+        holder: gives what is alive as long as a key's bytes are needed, None if they are not. It is
+            held while they are moved: so who sweeps the disk meanwhile knows that they are needed.
+
     Attributes:
         lock: what guards the books; held by who needs several calls to be one.
         limit: bytes that raw and packed take together at most; None: no bound. Each thread that
@@ -82,8 +90,9 @@ class Generations:
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, holder: Callable[[Key], object | None]) -> None:
         self.lock = threading.RLock()
+        self._holder = holder
         self.limit: int | None = None
         self.over_limit = 0
         self._raw: LRU[Key, bytes | memoryview] = LRU(inf, {}, weight=_weight)
@@ -121,7 +130,9 @@ class Generations:
         """Where frames go last: a mapping, or None while there is none.
 
         What is set there must be there for good: call nothing that moves bytes while a transaction
-        of the disk's may still be taken back. Frames of chunks that are alive must stay.
+        of the disk's may still be taken back. Frames of chunks that are alive must stay: who
+        deletes frames asks for each, in the transaction that deletes it, whether its key is in the
+        `ChunkStore`. A list made before does not know the chunks that came since.
 
         Setting another disk takes along the frames that only the old one has; None brings them
         into memory. If that fails, the old one stays.
@@ -140,13 +151,13 @@ class Generations:
                     return
             for key in rest:
                 if disk is None:
-                    frame = self._fetch_whole(key)
+                    frame = _fetch_whole(self._disk, key)
                     with self.lock:
                         if key in self._on_disk:
                             del self._on_disk[key]
                             self._packed.set_noevict(key, frame)
                 elif key not in disk:
-                    disk[key] = self._fetch_whole(key)
+                    disk[key] = _fetch_whole(self._disk, key)
             taken |= rest
 
     def sizes(self) -> Sizes:
@@ -158,6 +169,7 @@ class Generations:
         """
         while True:
             with self.lock:
+                disk = self._disk
                 unknown = [key for key, length in self._on_disk.items() if length is None]
                 if not unknown:
                     return Sizes(
@@ -168,7 +180,7 @@ class Generations:
                         plain_disk=sum(size for _, size in self._on_disk),
                     )
             for key in unknown:
-                length = self._length(key)
+                length = _length(disk, key)
                 with self.lock:
                     if key in self._on_disk:
                         self._on_disk[key] = length
@@ -224,11 +236,12 @@ class Generations:
             if key in self._raw:
                 return memoryview(self._raw[key])
             frame = self._packed.d.get(key)
+            disk = self._disk
         itemsize = 1
         if frame is not None:
             memory = unpack(frame, key[1])
         else:
-            memory, itemsize = self._read_from_disk(key)
+            memory, itemsize = _read_from(disk, key)
         self.make_room(len(memory))
         with self.lock:
             if key in self._packed or key in self._on_disk:
@@ -251,11 +264,12 @@ class Generations:
             frame = self._packed.d.get(key)
             raw = self._raw.d.get(key)
             itemsize = self._itemsizes.get(key, 1)
+            disk = self._disk
         if frame is not None:
             return frame
         if raw is not None:
             return pack(memoryview(raw), itemsize)
-        return self._fetch_whole(key)
+        return _fetch_whole(disk, key)
 
     def settle(self, raw_limit: int, packed_limit: int) -> None:
         """Move the least recently used on until at most so many bytes are raw and packed.
@@ -323,11 +337,9 @@ class Generations:
             Whether anything is no longer raw.
 
         """
-        with self.lock:
-            taken = dict(self._take(self._raw, wanted))
-        left = 0
+        taken, left = self._take(self._raw, wanted)
         try:
-            for key, memory in taken.items():
+            for key, (memory, _) in taken.items():
                 itemsize = self._itemsizes.get(key, 1)
                 frame = None if _is_on(disk, key) else pack(memoryview(memory), itemsize)
                 with self.lock:
@@ -349,15 +361,13 @@ class Generations:
             Whether anything is no longer packed.
 
         """
-        with self.lock:
-            taken = dict(self._take(self._packed, wanted))
-        left = 0
+        taken, left = self._take(self._packed, wanted)
         try:
-            new = {key: frame for key, frame in taken.items() if key not in disk}
+            new = {key: frame for key, (frame, _) in taken.items() if key not in disk}
             if new:
                 disk.update(new)
             with self.lock:
-                for key, frame in taken.items():
+                for key, (frame, _) in taken.items():
                     if key in self._packed and disk is self._disk:
                         self._packed.discard(key)
                         self._on_disk[key] = len(frame) if key in new else None
@@ -366,58 +376,75 @@ class Generations:
             self._release(taken)
         return left > 0
 
-    def _take(self, generation: LRU[Key, _Held], wanted: int) -> Iterator[tuple[Key, _Held]]:
-        """Mark the least recently used as being moved, enough for `wanted` bytes or one step."""
-        weight = count = 0
-        for key in generation.order:
-            if key not in self._moving:
-                value = generation.d[key]
-                self._moving.add(key)
-                yield key, value
-                weight += len(value)
-                count += 1
-                if weight >= min(wanted, STEP_BYTES) or count >= STEP_COUNT:
-                    return
+    def _take(
+        self, generation: LRU[Key, _Held], wanted: int
+    ) -> tuple[dict[Key, tuple[_Held, object]], int]:
+        """Mark the least recently used as being moved, enough for `wanted` bytes or one step.
 
-    def _release(self, taken: dict[Key, _Held]) -> None:
+        Returns:
+            Key -> bytes and holder, and how many were discarded because nobody needs them.
+
+        """
+        taken: dict[Key, tuple[_Held, object]] = {}
+        dead: list[Key] = []
+        weight = 0
+        with self.lock:
+            for key in generation.order:
+                if key in self._moving:
+                    continue
+                holder = self._holder(key)
+                if holder is None:
+                    dead.append(key)
+                else:
+                    taken[key] = generation.d[key], holder
+                weight += len(generation.d[key])
+                if weight >= min(wanted, STEP_BYTES) or len(taken) + len(dead) >= STEP_COUNT:
+                    break
+            for key in dead:
+                self.discard(key)
+            self._moving.update(taken)
+        return taken, len(dead)
+
+    def _release(self, taken: Iterable[Key]) -> None:
         with self.lock:
             self._moving.difference_update(taken)
 
-    def _read_from_disk(self, key: Key) -> tuple[memoryview, int]:
-        """Return bytes and item size; the digest is right."""
-        digest, size = key
-        frame = self._fetch(key)
-        try:
-            memory = unpack(frame, size)
-        except Damaged as error:
-            raise Damaged(f"{_name(key)} is damaged on disk: {error}") from error
-        if xxhash.xxh3_128_digest(memory) != digest:
-            raise Damaged(f"{_name(key)} has other bytes on disk than it had when it was stored")
-        return memory, itemsize_of(frame)
 
-    def _fetch(self, key: Key) -> bytes:
-        """Return what the disk has under a key."""
-        disk = self._disk
-        if disk is not None:
-            with suppress(KeyError):
-                return disk[key]
-        raise Damaged(f"{_name(key)} is neither in memory nor on disk")
+def _read_from(disk: Frames | None, key: Key) -> tuple[memoryview, int]:
+    """Return bytes and item size; the digest is right."""
+    digest, size = key
+    frame = _fetch(disk, key)
+    try:
+        memory = unpack(frame, size)
+    except Damaged as error:
+        raise Damaged(f"{_name(key)} is damaged on disk: {error}") from error
+    if xxhash.xxh3_128_digest(memory) != digest:
+        raise Damaged(f"{_name(key)} has other bytes on disk than it had when it was stored")
+    return memory, itemsize_of(frame)
 
-    def _fetch_whole(self, key: Key) -> bytes:
-        """Return a frame from disk, as it was made."""
-        frame = self._fetch(key)
-        try:
-            check(frame)
-        except Damaged as error:
-            raise Damaged(f"{_name(key)} is damaged on disk: {error}") from error
-        return frame
 
-    def _length(self, key: Key) -> int:
-        """Ask the disk for the length of a frame; read the frame if it can't tell."""
-        measure = getattr(self._disk, "length", None)
-        if measure is not None:
-            return int(measure(key))
-        return len(self._fetch(key))
+def _fetch_whole(disk: Frames | None, key: Key) -> bytes:
+    """Return a frame from disk, as it was made."""
+    frame = _fetch(disk, key)
+    try:
+        check(frame)
+    except Damaged as error:
+        raise Damaged(f"{_name(key)} is damaged on disk: {error}") from error
+    return frame
+
+
+def _fetch(disk: Frames | None, key: Key) -> bytes:
+    """Return what the disk has under a key."""
+    if disk is not None:
+        with suppress(KeyError):
+            return disk[key]
+    raise Damaged(f"{_name(key)} is neither in memory nor on disk")
+
+
+def _length(disk: Frames | None, key: Key) -> int:
+    """Ask the disk for the length of a frame; read the frame if it can't tell."""
+    measure = getattr(disk, "length", None)
+    return len(_fetch(disk, key)) if measure is None else int(measure(key))
 
 
 def _weight(_: Key, held: bytes | memoryview) -> int:

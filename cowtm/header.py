@@ -7,13 +7,15 @@ import json
 import platform
 import secrets
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cowtm.errors import Untrusted
 from cowtm.tables import FORMAT, Columns
 from cowtm.trust import Key, Sealer, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Kind: TypeAlias = Literal["session", "saved", "spill"]
 """What a journal is for: autosave, a copy that was asked for, or only room beyond memory."""

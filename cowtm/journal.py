@@ -13,18 +13,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from cowtm.copying import copy_rows, taking_the_place_of
 from cowtm.database import Database, remove
-from cowtm.errors import CowtmError, Damaged, JournalInUse, NotAJournal, StateNotFound
+from cowtm.errors import BadInput, Damaged, JournalInUse, NotAJournal, StateNotFound
 from cowtm.frames import ChunkKey, Frames, chunk_key, key_bytes, split_keys
-from cowtm.header import COPIES, Header, Kind, Signed, check, new_header, whole_header
+from cowtm.header import COPIES, Kind, Signed, check, new_header
 from cowtm.ledger import Ledger
-from cowtm.salvage import first_rows
+from cowtm.locks import not_being_written
+from cowtm.recognition import has_header, recognise
 from cowtm.sealed import Parts, SealedRows
 from cowtm.survey import (
     Lost,
@@ -36,23 +36,22 @@ from cowtm.survey import (
 )
 from cowtm.tables import (
     APPLICATION,
-    MASTER,
     PUT,
     REPLACE,
     SCHEMA,
     TABLES,
-    Columns,
-    Rows,
-    StoredRows,
 )
 from cowtm.trust import Sealer, private_folder
 from cowtm.trust import key as user_key
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+
 SUFFIX = ".cowtm"
 """How the names of journals end."""
 
-BATCH = 256
-"""Rows deleted in one transaction: others get a turn in between."""
+BATCH = 32
+"""Rows deleted in one transaction, up to 32 MiB of chunks: others get a turn in between."""
 
 _ADVICE = "load it to see what is left, or resume it into a new file"
 
@@ -96,6 +95,7 @@ class Journal:
         self.chunks = Frames(database, self._rows)
         self._ledger = Ledger()
         self._lost: dict[int, Lost] = {}
+        self._surveyed = False
         self._trust = sealer.secret is None
 
     # -- opening and closing -------------------------------------------------------------------
@@ -160,21 +160,21 @@ class Journal:
         place = Path(os.path.realpath(path))
         database = Database.open(place, write=write)
         try:
-            header, damage = _recognise(database)
+            header, damage = recognise(database)
             key = user_key()
             signed = header.signed(key)
             if write or not trust:
                 check(header, signed, str(place))
             secret = key.secret if write or not trust else None
             journal = cls(database, Sealer(header.identity, secret), header.about, signed)
-            if damage and not journal._rows.rescue(damage):
-                raise Damaged(damage)
+            if damage:
+                journal._rows.rescue_or_raise(damage)
             journal._survey()
             if write:
                 database.prepare()
         except (Damaged, NotAJournal) as error:
             database.close()
-            if write and _has_header(place):
+            if write and has_header(place):
                 raise Damaged(f"{error}; {_ADVICE}") from error
             raise
         except BaseException:
@@ -199,6 +199,17 @@ class Journal:
         """What it is for."""
         kind: Kind = self.header["kind"]
         return kind
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a process is writing it now, this one included."""
+        if self._database.writable:
+            return True
+        try:
+            with not_being_written(self.path):
+                return False
+        except JournalInUse:
+            return True
 
     @property
     def damage(self) -> list[str]:
@@ -301,8 +312,11 @@ class Journal:
 
         Raises:
             DiskFull: There is no room; everything committed before is there.
+            BadInput: The journal is open to be read only.
 
         """
+        if not self._database.writable:
+            raise BadInput(f"{self.path} is open to be read only; open it with write=True")
         with self._database.held() as inside:
             if inside:
                 yield
@@ -384,7 +398,7 @@ class Journal:
                 self._rows.delete("states", serial)
             self._ledger = self._ledger.without(gone)
 
-    def sweep(self, pages_in_use: Collection[int], chunks_in_use: Collection[ChunkKey]) -> None:
+    def sweep(self, pages_in_use: Collection[int], chunks_in_use: Container[ChunkKey]) -> None:
         """Delete what no state needs, and give the room back to the file system.
 
         That is done in steps; other threads and other transactions get a turn in between, and may
@@ -392,7 +406,8 @@ class Journal:
 
         Args:
             pages_in_use: pages to keep that no state lists.
-            chunks_in_use: chunks to keep that no page refers to.
+            chunks_in_use: chunks to keep that no page refers to; asked about each in the
+                transaction that deletes it, so one that comes to be used again meanwhile stays.
 
         Raises:
             DiskFull: There is no room for the log; what is left can be swept again.
@@ -405,22 +420,30 @@ class Journal:
             pages = [page for page, *_ in self._rows.outlines("pages") if page not in needed]
         self._delete("pages", pages)
         with self._database.transaction():
-            keys = set(map(key_bytes, chunks_in_use))
+            keys: set[bytes] = set()
             for _, (listed,), _ in self._rows.outlines("pages"):
                 keys.update(split_keys(listed))
-            chunks = [
-                number for number, (key,), _ in self._rows.outlines("chunks") if key not in keys
-            ]
-        self._delete("chunks", chunks)
+            chunks = {
+                number: chunk_key(key)
+                for number, (key,), _ in self._rows.outlines("chunks")
+                if key not in keys
+            }
+        self._delete("chunks", list(chunks), lambda number: chunks[number] in chunks_in_use)
         if pages or chunks:
             self._database.give_back()
             self.flush()
 
-    def _delete(self, table: str, numbers: list[int]) -> None:
+    def _delete(
+        self,
+        table: str,
+        numbers: list[int],
+        is_used: Callable[[int], bool] = lambda number: False,  # noqa: ARG005
+    ) -> None:
         for start in range(0, len(numbers), BATCH):
             with self._database.transaction():
                 for number in numbers[start : start + BATCH]:
-                    self._rows.delete(table, number)
+                    if not is_used(number):
+                        self._rows.delete(table, number)
 
     def flush(self) -> None:
         """Bring everything onto the disk: what was committed then survives a power failure.
@@ -455,14 +478,18 @@ class Journal:
             # It has a connection of its own: this journal can be written meanwhile.
             type(self).open(self.path, write=False, trust=self._trust) as source,
             type(self).create(place, "saved") as target,
-            source._rows.snapshot(),
         ):
-            source._survey()
-            if source.damage:
-                raise Damaged(f"{source.damage[0]}; {_ADVICE}")
-            copy_rows(source._rows, target._database, target._rows)
-            with target.transaction():
-                target._ledger = source._ledger
+            source._copy_into(target)  # noqa: SLF001  of the same class
+
+    def _copy_into(self, other: Self) -> None:
+        rows, database = other._rows, other._database
+        with self._rows.snapshot():
+            self._survey()
+            if self._rows.damage:
+                raise Damaged(f"{self._rows.damage[0]}; {_ADVICE}")
+            copy_rows(self._rows, database, rows)
+        with other.transaction():
+            other._ledger = self._ledger
 
     # -- damage --------------------------------------------------------------------------------
 
@@ -483,6 +510,8 @@ class Journal:
 
     def lost(self) -> list[Lost]:
         """Tell which states are known to be lost, in the order of their serials."""
+        if self._rows.rescued and not self._surveyed:
+            self._survey()
         return [self._lost[serial] for serial in sorted(self._lost)]
 
     def verify(self) -> None:
@@ -514,13 +543,11 @@ class Journal:
             return lost
 
         self._lost = self._rows.robust(look)
+        self._surveyed = self._rows.rescued
 
     def _read_ledger(self) -> Ledger:
         try:
-            parts = self._rows.get("ledger", 1)
-            if parts is None:
-                raise Damaged(f"{self.path} is damaged: the list of its states is missing")
-            return Ledger.load(parts[0])
+            return Ledger.load(self._rows.must("ledger", 1, "the list of the states")[0])
         except Damaged:
             if not self._rows.rescued:
                 raise
@@ -539,47 +566,3 @@ class Journal:
 def _state(serial: int, parts: Parts) -> StateRow:
     about, pages, delta = parts
     return StateRow(serial, parsed_about(about), delta, page_numbers(pages))
-
-
-def _recognise(database: Database) -> tuple[Header, str]:
-    """Find the header, read before anything else.
-
-    Returns:
-        The header, and what is wrong with the beginning of the file; empty if nothing is.
-
-    Raises:
-        NotAJournal: There is none.
-        Damaged: There was one.
-
-    """
-    path = database.path
-    refusal: CowtmError = NotAJournal(f"{path} is no journal")
-    try:
-        if database.execute("SELECT * FROM sqlite_master ORDER BY rootpage") == MASTER:
-            refusal = Damaged(f"{path} is damaged: neither its header nor the spare one is whole")
-            header = whole_header(_headers(StoredRows(database)))
-            if header is not None:
-                whole = header.table == COPIES[0]
-                return header, "" if whole else f"the header of {path} is damaged"
-    except (Damaged, NotAJournal) as error:
-        if isinstance(refusal, NotAJournal):
-            refusal = NotAJournal(f"{path} is no journal, or damaged from its beginning: {error}")
-    with contextlib.suppress(JournalInUse):
-        header = whole_header(first_rows(path))
-        if header is not None:
-            return header, f"the first page of {path} is damaged"
-    raise refusal
-
-
-def _has_header(path: Path) -> bool:
-    with contextlib.suppress(JournalInUse):
-        return whole_header(first_rows(path)) is not None
-    return False
-
-
-def _headers(rows: Rows) -> Iterator[Columns]:
-    for table in COPIES:
-        with contextlib.suppress(Damaged):
-            columns = rows.get(table, 1)
-            if columns is not None:
-                yield columns

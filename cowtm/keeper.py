@@ -1,15 +1,17 @@
-"""Keeps what was recorded within its budgets and writes it down, in one thread in the background.
+"""Keeps what was recorded within its budgets and has it written down, in the background.
 
-After every state the thread
+After every state
 
-1. writes it into the journal, if states are saved as they are born;
-2. moves the least recently used on, while there is more in memory than the budget allows: chunks
+1. it is written into the journal, if states are saved as they are born;
+2. the least recently used moves on, while there is more in memory than the budget allows: chunks
    from raw to packed to disk, deltas of states to disk;
-3. drops states, when the disk is full too or has a budget of its own: the least recently used
-   first, never the current or a pinned one. Its neighbours take over what they need of it.
+3. states are dropped, when the disk is full too or has a budget of its own: the least recently used
+   first, never the current or a pinned one. Their neighbours take over what they need of them.
 
-Thread safety: the timeline's lock is held where the timeline changes, never while something is
-written. What is to be said is left in `words`: a background thread has no cell to print into.
+Thread safety: any thread may call anything, but who holds the timeline's lock must not wait for
+the work to be done: `at_rest`, `catch_up`, `flush`, `save`, `close`. Locks are taken in this order:
+the one that the work holds, the timeline's, then those of chunks and journal. What is to be said is
+left in `words`: a background thread has no cell to print into.
 """
 
 from __future__ import annotations
@@ -22,22 +24,27 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cowtm.background import Background
 from cowtm.budgets import AUTO, bytes_of, disk_space, machine_memory
-from cowtm.codec import Codec, holds_places
+from cowtm.chunks import OVERHEAD
 from cowtm.display import names_text, size_text
-from cowtm.errors import BadInput, CowtmError
-from cowtm.folder import default_folder, new_journal
-from cowtm.journal import Journal, StateRow
-from cowtm.rows import about_of
+from cowtm.errors import CowtmError
+from cowtm.folder import default_folder
+from cowtm.native import BLOCK, Content
+from cowtm.timeline import order
+from cowtm.writer import Writer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cowtm.codec import Codec
     from cowtm.delta import Delta
+    from cowtm.journal import Journal
     from cowtm.mirror import Mirror
     from cowtm.native import Node
     from cowtm.timeline import Number, State, Timeline
@@ -51,14 +58,38 @@ RAW_SHARE = 4
 CONTENTS_SHARE = 2
 """Contents may take one part in so many of it before deltas go to disk."""
 
+READ_SHARE = 64
+"""What was read of contents may be kept as long as it was one part in so many of it on disk."""
+
+HASTE_SHARE = 16
+"""Cells wait for the work on what they recorded if it is more than one part in so many of it."""
+
 SLACK = 0.9
 """Once over a budget, this share of it is aimed at, so that not every cell is over it again."""
+
+SHELVE_STEP = 16
+"""Deltas go to disk by one part in so many before it is looked again whether that is enough: to
+look takes as long as there is much."""
+
+DROP_STEP = 32
+"""States are dropped by one part in so many, likewise."""
 
 DUTY = 50
 """Contents are weighed again after so many times as long as it took."""
 
 LEAST = 8 << 20
-"""Bytes of chunks that are allowed in memory whatever else is there."""
+"""Bytes that are allowed in memory whatever the budget says."""
+
+ENTRY = 300
+"""Bytes that an object's content takes, about, until it is weighed."""
+
+FEW = 100
+"""Contents of a state that are looked at one by one for such an estimate."""
+
+POINTER = 8
+"""Bytes of a slot."""
+
+_FAILURES = (CowtmError, OSError, sqlite3.Error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +130,21 @@ class Keeper:
     ) -> None:
         self.words: deque[str] = deque()
         self._mirror = mirror
-        self._store = mirror.store
         self._timeline = timeline
         self._lock = lock
         self._current_cell = current_cell
         self._limits = Limits()
         self.memory_budget = bytes_of(self._limits.memory, machine_memory())
-        self._codec: Codec | None = None
-        self._rows: dict[int, tuple[int, ...]] = {}
-        self._dirty: dict[int, State] = {}
-        self._doomed: set[int] = set()
-        self._leaves: dict[int, int] = {}
-        self._leaf_bytes = 0
+        self._writer = Writer(mirror, timeline, lock, lambda: self.folder, self._tell)
         self._weighed = _Weighed()
         self._said: set[str] = set()
-        self._work = threading.RLock()  # one works at a time; taken before the timeline's lock
-        self._opening = threading.RLock()
-        self._wake = threading.Condition()
-        self._asked = self._busy = self._closed = self._over = self._kept = False
-        self._thread: threading.Thread | None = None
+        self._failure = ""
+        self._closed = False
+        self._work = threading.RLock()
+        self._background = Background(self._do)
         timeline.stored = self
-        self._store.disk = Frames(self)
-        self._apply()
+        mirror.store.disk = Frames(self)
+        self._bound_chunks()
         _alive.add(self)
 
     # -- settings ------------------------------------------------------------------------------
@@ -132,12 +156,24 @@ class Keeper:
 
     @limits.setter
     def limits(self, limits: Limits) -> None:
+        if limits == self._limits:
+            return
         bytes_of(limits.disk, 100)  # refuses what is no budget, before anything is changed
         self.memory_budget = bytes_of(limits.memory, machine_memory())
+        journal = self.journal
+        if limits.folder != self._limits.folder and journal is not None:
+            self.words.append(
+                f"cowtm: the journal stays {journal.path}; spill_dir says where the next one goes."
+            )
         self._limits = limits
         self._said.clear()
-        self._apply()
+        self._bound_chunks()
         self.ask()
+
+    @property
+    def folder(self) -> Path:
+        """Where journals are put."""
+        return self._limits.folder or default_folder()
 
     @property
     def disk_budget(self) -> int:
@@ -145,53 +181,51 @@ class Keeper:
         taken = self.journal.size if self.journal is not None else 0
         return bytes_of(self._limits.disk, disk_space(self.folder) + taken)
 
-    def _apply(self) -> None:
-        self._store.limit = max(self.memory_budget - self._weighed.contents, LEAST)
+    def _bound_chunks(self) -> None:
+        """Have who stores chunks make room first, where the thread would come too late."""
+        codec = self._writer.codec
+        if codec is not None:
+            codec.bound(self.memory_budget // READ_SHARE)
+        self._mirror.store.limit = max(self.memory_budget - self._weighed.contents, LEAST)
 
     # -- what others call ----------------------------------------------------------------------
 
     @property
     def journal(self) -> Journal | None:
         """The journal, if there is one yet."""
-        return None if self._codec is None else self._codec.journal
+        return self._writer.journal
 
     @property
     def contents(self) -> int:
         """Bytes that contents take in memory, as weighed last."""
-        return self._weighed.contents + self._leaf_bytes
+        return self._weighed.contents + self._writer.leaf_bytes
+
+    def saved(self) -> list[Number]:
+        """Return the numbers of the states that are in the journal as they are now."""
+        with self._lock:
+            return [s.number for s in self._timeline.values() if self._writer.has(s)]
 
     def ask(self) -> None:
-        """Have the thread look whether there is something to do."""
-        with self._wake:
-            if self._closed:
-                return
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="cowtm", daemon=True)
-                self._thread.start()
-            self._asked = True
-            self._wake.notify_all()
+        """Have it looked soon whether there is something to do."""
+        try:
+            self._background.ask()
+        except RuntimeError as error:
+            self._tell(f"cowtm: nothing is saved or kept within budgets for now: {error}")
 
-    def wait_for_room(self) -> None:
-        """Wait until no more states than `QUEUE` wait for being written.
+    def catch_up(self) -> None:
+        """Wait while too much waits for being written, or for leaving memory.
 
-        Not to be called by who holds the timeline's lock.
+        That is more than `QUEUE` states, or contents beyond the budget. Nobody waits for a disk
+        that takes nothing.
         """
-        with self._wake:
-            self._wake.wait_for(lambda: self._backlog() <= QUEUE or not self._is_writing())
+        self._background.wait_while(self._is_far_behind)
 
     def flush(self) -> None:
-        """Wait until all that was asked for is done.
-
-        Not to be called by who holds the timeline's lock.
-        """
-        self.ask()
-        with self._wake:
-            self._wake.wait_for(lambda: self._closed or not (self._asked or self._busy))
+        """Wait until all that was asked for is done."""
+        self._background.flush()
 
     def save(self, path: Path) -> None:
         """Write all states into a journal of their own.
-
-        Not to be called by who holds the timeline's lock.
 
         Raises:
             DiskFull: there is no room for it.
@@ -199,138 +233,116 @@ class Keeper:
         """
         with self._work:
             self._take_news()
-            self._write_all()
-            self.open().journal.backup(path)
+            self._writer.write_all(self._background.progress)
+            self._writer.remove_rows()
+            self._writer.open().journal.backup(path)
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
-        """Keep the thread from working until the block ends; to be taken before the lock."""
+        """Have nothing done in the background until the block ends; before the lock is taken."""
         with self._work:
             yield
 
     def use(self, mirror: Mirror, codec: Codec) -> None:
         """Go on with another mirror, whose states a journal has, as the timeline does by now."""
-        old, self._codec = self._codec, codec
-        self._mirror, self._store = mirror, mirror.store
-        self._rows = {row.serial: row.pages for row in codec.journal.states()}
-        self._dirty.clear()
-        self._doomed.clear()
-        self._leaves.clear()
-        self._leaf_bytes = 0
-        self._timeline.gone.clear()
+        self._mirror = mirror
         self._weighed = _Weighed()
-        self._store.disk = Frames(self)
-        if old is not None:
-            self._end(old.journal)
-        self._kept = False
-        self._keep()
-        self._apply()
+        self._writer.use(mirror, codec)
+        mirror.store.disk = Frames(self)
+        self._bound_chunks()
         self.ask()
 
     def abandon(self) -> None:
-        """Leave everything to the process that this one is a fork of."""
-        self._closed = self._over = True
+        """Leave everything to the process that this one is a fork of.
+
+        Locks are made anew: the thread that may have held one is not there to give it back.
+        """
+        self._closed = True
+        self._work = threading.RLock()
+        self._lock._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001  as `logging` does
+        self._background.abandon()
+        self._writer.abandon()
 
     def close(self) -> None:
         """Write what is to be written, and end.
 
         What could not be written is said on the standard error stream.
         """
-        with self._wake:
-            if self._closed:
-                return
-            self._closed = True
-            self._wake.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        if self._closed:
+            return
+        self._closed = True
+        self._background.close()
         with self._work:
             try:
                 if self._limits.autosave:
-                    self._take_news()
-                    self._write_all()
-            except (CowtmError, OSError, sqlite3.Error) as error:
-                numbers = ", ".join(str(state.number) for state in self._dirty.values())
-                print(f"cowtm: not saved: states {numbers}: {error}", file=sys.stderr)  # noqa: T201
-            self._over = True
-            if self._codec is not None:
-                self._end(self._codec.journal)
-                self._codec = None
+                    self._save_news()
+            except Exception as error:  # noqa: BLE001  nobody is left to handle it: it is told
+                numbers = names_text([str(number) for number in self._writer.unsaved])
+                what = f"states {numbers} are not saved" if numbers else "the journal is not closed"
+                print(f"cowtm: {what}: {_words_of(error)}", file=sys.stderr)  # noqa: T201
+            finally:
+                self._writer.close()
 
-    def _end(self, journal: Journal) -> None:
-        """Close a journal; one that was only an overflow of memory is of no use any more."""
-        journal.close()
-        if not self._kept:
-            journal.path.unlink(missing_ok=True)
-
-    # -- for the timeline (`timeline.Stored`) --------------------------------------------------
+    # -- for the timeline (`timeline.Stored`) and for chunks -----------------------------------
 
     def delta(self, serial: int) -> Delta:
         """Read the delta of a state."""
-        return self.open().delta(serial)
+        return self._writer.open().delta(serial)
 
     def resolve(self, delta: Delta) -> Delta:
         """Read what the values of a delta stand for."""
-        return delta if self._codec is None else self._codec.resolve(delta)
+        codec = self._writer.codec
+        return delta if codec is None else codec.resolve(delta)
 
     def value(self, node: Node | None, value: Any) -> Any:
         """Read what one value stands for."""
-        return value if self._codec is None else self._codec.value(node, value)
+        codec = self._writer.codec
+        return value if codec is None else codec.value(node, value)
 
-    # -- the thread ----------------------------------------------------------------------------
+    def open(self) -> Codec:
+        """Return what reads and writes the journal, which is made if there is none."""
+        return self._writer.open()
 
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._asked or self._closed)
-                if self._closed:
-                    return
-                self._asked, self._busy = False, True
-            try:
-                with self._work:
-                    self._do()
-            except Exception as error:  # noqa: BLE001  it must not end the thread: it is told
-                self._tell(f"cowtm: the archive is not in order: {type(error).__name__}: {error}")
-            finally:
-                with self._wake:
-                    self._busy = False
-                    self._wake.notify_all()
+    # -- the work ------------------------------------------------------------------------------
 
     def _do(self) -> None:
+        with self._work:
+            for part in (self._save, self._fit_memory, self._writer.prune, self._fit_disk):
+                try:
+                    part()
+                except Exception as error:  # noqa: BLE001  it must not end the thread: it is told
+                    self._tell(f"cowtm: the archive is not in order: {_words_of(error)}")
+
+    def _save(self) -> None:
+        """Write what is to be written, and take out of the journal what is gone."""
         self._take_news()
         try:
             if self._limits.autosave:
-                self._write_all()
-            self._remove_rows()
-        except (CowtmError, OSError, sqlite3.Error) as error:
-            self._tell(f"cowtm: states are not saved for now: {error}")
-        self._balance()
-
-    def _backlog(self) -> int:
-        return len(self._dirty) + len(self._timeline.fresh)
-
-    def _is_writing(self) -> bool:
-        return self._limits.autosave and not self._closed and (self._busy or self._asked)
+                self._save_news()
+            self._writer.remove_rows()
+        except _FAILURES as error:
+            self._failure = f"cowtm: states are not saved for now: {error}"
+            self._tell(self._failure)
+            return
+        if self._failure:
+            self._said.discard(self._failure)
+            self._failure = ""
+            self.words.append("cowtm: states are saved again.")
 
     def _take_news(self) -> None:
-        """Take note of the states that came and went since last time."""
-        with self._lock:
-            timeline = self._timeline
-            news, timeline.fresh = timeline.fresh, {}
-            gone, timeline.gone = timeline.gone, set()
-        self._dirty.update(news)
-        self._doomed |= gone & self._rows.keys()
-        for serial in gone:
-            self._dirty.pop(serial, None)
-            self._note_leaves(serial, None)
-        for serial, state in news.items():
-            self._note_leaves(serial, state.delta)
+        self._weighed.since += sum(map(_about_bytes, self._writer.take_news()))
+        self._background.progress()
 
-    def _note_leaves(self, serial: int, delta: Delta | None) -> None:
-        """Count the plain values that names are bound to; contents do not hold them."""
-        weight = 0 if delta is None else weight_of_leaves(delta.bindings.after.values())
-        self._leaf_bytes += weight - self._leaves.pop(serial, 0)
-        if weight:
-            self._leaves[serial] = weight
+    def _save_news(self) -> None:
+        self._take_news()
+        self._writer.keep()
+        self._writer.write_all(self._background.progress)
+
+    def _is_far_behind(self) -> bool:
+        if self._limits.autosave and not self._failure and self._writer.backlog > QUEUE:
+            return True
+        fresh = list(self._timeline.fresh.values())
+        return sum(map(_about_bytes, fresh)) > self.memory_budget // HASTE_SHARE
 
     def _tell(self, line: str) -> None:
         """Say something at the next occasion, each thing once until the settings change."""
@@ -338,98 +350,7 @@ class Keeper:
             self._said.add(line)
             self.words.append(line)
 
-    # -- writing -------------------------------------------------------------------------------
-
-    def open(self) -> Codec:
-        """Return the codec of the journal, which is made if there is none."""
-        with self._opening:
-            if self._codec is None:
-                if self._over:
-                    raise BadInput("this time machine was unhooked; %load_ext cowtm begins anew")
-                journal = new_journal(self.folder)
-                self._codec = Codec(self._mirror, journal)
-            return self._codec
-
-    @property
-    def folder(self) -> Path:
-        """Where journals are put."""
-        return self._limits.folder or default_folder()
-
-    def _write_all(self) -> None:
-        for serial in sorted(self._dirty):
-            self._write(self._dirty[serial])
-        if self._limits.autosave:
-            self._keep()
-
-    def _keep(self) -> None:
-        """Have the journal outlive this session."""
-        if not self._kept:
-            self.open().journal.put_note("keep", True)  # noqa: FBT003  a value in JSON
-            self._kept = True
-
-    def _write(self, state: State) -> None:
-        """Write a state into the journal, or write anew what changed of it."""
-        codec = self.open()
-        journal = codec.journal
-        about = about_of(state)
-        if state.delta is None:
-            row = replace(journal.state(state.serial), about=about)
-        else:
-            also: set[int] = set()
-            if holds_places(state.delta):
-                also.update(
-                    *(self._rows[s] for s in (*self._doomed, state.serial) if s in self._rows)
-                )
-            written = codec.write(state.delta, also)
-            row = StateRow(state.serial, about, written.delta, written.pages)
-            for what in written.lost:
-                self._tell(
-                    f"cowtm: state {state.number}: {what} can't be saved; "
-                    "it is there as long as this kernel lives, the rest is saved."
-                )
-        journal.put_state(row)
-        self._rows[state.serial] = row.pages
-        self._dirty.pop(state.serial, None)
-        with self._wake:
-            self._wake.notify_all()
-
-    def _remove_rows(self) -> None:
-        """Take states that are gone out of the journal, and what only they needed."""
-        if not self._doomed:
-            return
-        for state in list(self._dirty.values()):
-            if state.delta is not None and holds_places(state.delta):
-                self._write(state)
-        codec = self.open()
-        with self._lock:
-            missing = [[number, why] for number, why in self._timeline.missing.items()]
-        with codec.journal.transaction():
-            codec.journal.remove(self._doomed)
-            codec.journal.put_note("missing", missing)
-        for serial in self._doomed:
-            self._rows.pop(serial, None)
-        self._doomed.clear()
-        needed = {page for pages in self._rows.values() for page in pages}
-        alive = {chunk.key for chunk in self._store}
-        codec.journal.sweep(needed, alive)
-        codec.note_pages(needed)
-
-    # -- budgets -------------------------------------------------------------------------------
-
-    def _balance(self) -> None:
-        """Bring what is held within the budgets."""
-        budget = self.memory_budget
-        if self.weigh(due=False) > budget // CONTENTS_SHARE:
-            self._shelve(int(budget // CONTENTS_SHARE * SLACK))
-        self._apply()
-        room = max(budget - self.contents, LEAST)
-        raw = min(budget // RAW_SHARE, room)
-        try:
-            self._store.settle(raw, room - raw if raw < room else 0)
-        except (CowtmError, OSError, sqlite3.Error) as error:
-            self._make_room(f"the memory within {size_text(budget)}", "memory_budget", error)
-        if self.journal is not None and self.journal.size > self.disk_budget:
-            self._drop_from_disk()
+    # -- memory --------------------------------------------------------------------------------
 
     def weigh(self, *, due: bool = True) -> int:
         """Find out what contents take in memory, bytes.
@@ -438,92 +359,136 @@ class Keeper:
             due: whatever it costs; else only if enough time went by since last time.
 
         """
-        if due or self._weighed.is_due():
+        if due or self._weighed.is_due(self.memory_budget // HASTE_SHARE):
             with self._lock:
                 states = self._timeline.values()
             started = time.perf_counter()
             deltas = [state.delta.contents for state in states if state.delta is not None]
-            sides = [side for delta in deltas for side in (delta.before, delta.after)]
-            self._weighed.note(self._mirror.table.weigh(sides), time.perf_counter() - started)
+            sides: list[Any] = [side for each in deltas for side in (each.before, each.after)]
+            contents = self._mirror.table.weigh(sides) + OVERHEAD * len(self._mirror.store)
+            self._weighed.note(contents, time.perf_counter() - started)
         return self.contents
+
+    def _fit_memory(self) -> None:
+        """Bring what is in memory within the budget."""
+        budget = self.memory_budget
+        refusal = self._move_on()
+        if refusal is None:
+            return
+        goal = f"to keep the memory within {size_text(budget)}; the disk takes no more ({refusal})"
+        with self._dropping(
+            f"{goal}. Make room on it, or raise {_setting('memory_budget')}"
+        ) as drop:
+            # what the present itself takes is not to be had by dropping states
+            while self._memory() > max(budget, self._mirror.table.weigh([]) + LEAST):
+                if not drop():
+                    self._tell(
+                        f"cowtm: the archive takes {size_text(self._memory())} of memory, and no "
+                        "state is left that may be dropped: only this and pinned ones are there."
+                    )
+                    return
+                self._move_on()
+
+    def _memory(self) -> int:
+        """Weigh all that is in memory; the store lets go of what is of no use meanwhile."""
+        return self.weigh() + self._mirror.store.raw + self._mirror.store.packed
+
+    def _move_on(self) -> str | None:
+        """Move the least recently used on until what is left in memory is within the budget.
+
+        Returns:
+            None; if the disk refuses, what it says: nothing is lost then.
+
+        """
+        budget = self.memory_budget
+        refusal = None
+        try:
+            if self.weigh(due=False) > budget // CONTENTS_SHARE:
+                self._shelve(int(budget // CONTENTS_SHARE * SLACK))
+        except _FAILURES as error:
+            refusal = _words_of(error)
+        self._bound_chunks()
+        room = max(budget - self.contents, min(LEAST, budget))
+        raw = min(budget // RAW_SHARE, room)
+        try:
+            self._mirror.store.settle(raw, room - raw)
+        except _FAILURES as error:
+            refusal = _words_of(error)
+        return refusal
 
     def _shelve(self, target: int) -> None:
         """Have deltas in the journal only, the least recently used first, until contents fit."""
         with self._lock:
             states = [state for state in self._timeline.by_use() if state.delta]
-        for state in states:
-            if self.contents <= target:
-                return
-            if state.serial in self._dirty or state.serial not in self._rows:
-                self._write(state)
-            with self._lock:
-                self._timeline.shelve(state)
-            self._note_leaves(state.serial, None)
-            self.weigh()
-        if self._codec is not None:
-            self._codec.naming.prune()
+        while states and self.weigh() > target:
+            count = 1 + len(states) // SHELVE_STEP
+            for state in states[:count]:
+                self._writer.shelve(state)
+            del states[:count]
 
-    def _make_room(self, goal: str, setting: str, error: Exception) -> None:
-        """Drop states until what is left fits into memory: the disk takes no more."""
-        dropped: list[Number] = []
-        for state in self._droppable():
-            if self.contents + self._store.raw + self._store.packed <= self.memory_budget:
-                break
-            dropped += self._drop(state, goal, setting)
-            self.weigh()
-        else:
-            self._tell(
-                f"cowtm: the archive can't keep {goal}, with no states but this one and pinned "
-                f"ones ({error}); raise it with %config TimeMachine.{setting}."
-            )
-        self._announce(dropped, goal, setting)
+    # -- the disk, and dropping ----------------------------------------------------------------
 
-    def _drop_from_disk(self) -> None:
+    def _fit_disk(self) -> None:
         """Drop states until the journal fits into its budget."""
-        goal = f"the journal within {size_text(self.disk_budget)}"
-        dropped: list[Number] = []
-        while self.journal is not None and self.journal.size > self.disk_budget:
-            stored = [state for state in self._droppable() if state.serial in self._rows]
-            if not stored:
-                self._tell(
-                    f"cowtm: the archive can't keep {goal}, with no states but this one and "
-                    "pinned ones; raise it with %config TimeMachine.disk_budget."
-                )
-                break
-            for state in stored[: 1 + len(stored) // 20]:
-                dropped += self._drop(state, goal, "disk_budget")
-            self._take_news()
-            self._remove_rows()
-        self._announce(dropped, goal, "disk_budget")
-
-    def _droppable(self) -> list[State]:
-        """Return the states that may go, the least recently used first."""
-        with self._lock:
-            here = self._timeline.position
-            return [s for s in self._timeline.by_use() if not s.pinned and s.number != here]
-
-    def _drop(self, state: State, goal: str, setting: str) -> list[Number]:
-        with self._lock:
-            cell = self._current_cell()
-            why = (
-                f"it was dropped at cell {cell} to keep {goal}; raise it with "
-                f"%config TimeMachine.{setting}"
-            )
-            removed = self._timeline.remove([state.number], why)
-        self._take_news()
-        return removed
-
-    def _announce(self, numbers: list[Number], goal: str, setting: str) -> None:
-        if not numbers:
+        if not self._is_over_disk():
             return
-        what = (
-            f"state {numbers[0]} was"
-            if len(numbers) == 1
-            else f"states {names_text(map(str, numbers))} were"
-        )
-        self.words.append(
-            f"cowtm: {what} dropped to keep {goal}; raise it with %config TimeMachine.{setting}."
-        )
+        goal = f"to keep the journal within {size_text(self.disk_budget)}"
+        with self._dropping(f"{goal}. Raise {_setting('disk_budget')}") as drop:
+            while self._is_over_disk():
+                if not drop():
+                    self._tell(
+                        f"cowtm: the journal takes {size_text(self.disk_budget)} or more, and no "
+                        "state is left that may be dropped: only this one and pinned ones are "
+                        f"there. Raise {_setting('disk_budget')}."
+                    )
+                    return
+                self._writer.remove_rows()
+
+    def _is_over_disk(self) -> bool:
+        journal = self.journal
+        if journal is None or journal.size <= self.disk_budget:
+            return False
+        journal.flush()  # its log is given back before any state is
+        return journal.size > self.disk_budget
+
+    @contextmanager
+    def _dropping(self, why: str) -> Iterator[Callable[[], list[Number]]]:
+        """Give what drops some states, and announce in the end which were dropped, and why."""
+        numbers: list[Number] = []
+
+        def drop() -> list[Number]:
+            with self._lock:
+                here = self._timeline.position
+                there = self._timeline.by_use()
+                may_go = [s.number for s in there if not s.pinned and s.number != here]
+                some = may_go[: 1 + len(may_go) // DROP_STEP]
+                cell = self._current_cell()
+                gone = self._timeline.remove(some, f"it was dropped at cell {cell} {why}")
+            numbers.extend(gone)
+            self._take_news()
+            return gone
+
+        try:
+            yield drop
+        finally:
+            if numbers:
+                numbers.sort(key=order)
+                what = (
+                    f"state {numbers[0]} was"
+                    if len(numbers) == 1
+                    else f"{len(numbers)} states were"
+                )
+                listed = f": {names_text([*map(str, numbers)])}" if len(numbers) > 1 else ""
+                self.words.append(f"cowtm: {what} dropped{listed}, {why}.")
+
+
+def _setting(name: str) -> str:
+    return f"it with %config TimeMachine.{name}"
+
+
+def _words_of(error: Exception) -> str:
+    known = isinstance(error, CowtmError | OSError)
+    return str(error) if known else f"{type(error).__name__}: {error}"
 
 
 class _Weighed:
@@ -531,18 +496,33 @@ class _Weighed:
 
     def __init__(self) -> None:
         self.contents = 0
+        self.since = 0
+        """Bytes that came since, about."""
         self._cost = 0.0
         self._when = 0.0
 
     def note(self, contents: int, cost: float) -> None:
         """Take note of a result, and of the seconds it took."""
         self.contents = contents
+        self.since = 0
         self._cost = cost
         self._when = time.perf_counter()
 
-    def is_due(self) -> bool:
-        """Tell whether enough time went by that weighing costs next to nothing."""
-        return time.perf_counter() - self._when >= DUTY * self._cost
+    def is_due(self, much: int) -> bool:
+        """Tell whether much came since, or so much time went by that weighing costs nothing."""
+        return self.since > much or time.perf_counter() - self._when >= DUTY * self._cost
+
+
+def _about_bytes(state: State) -> int:
+    """Estimate what the contents of a new state take, in no time."""
+    if state.delta is None:
+        return 0
+    contents = state.delta.contents.after
+    size = ENTRY * len(contents)
+    if len(contents) <= FEW:
+        blocked = (c for c in contents.values() if type(c) is Content and c.blocked)
+        size += sum(POINTER * BLOCK * len(content.slots) for content in blocked)
+    return size
 
 
 class Frames(MutableMapping[tuple[bytes, int], bytes]):
@@ -564,6 +544,20 @@ class Frames(MutableMapping[tuple[bytes, int], bytes]):
     def __setitem__(self, key: tuple[bytes, int], frame: bytes) -> None:
         self._keeper.open().journal.chunks[key] = frame
 
+    def update(self, frames: Mapping[tuple[bytes, int], bytes]) -> None:  # type: ignore[override]
+        """Put frames there in one transaction: all of them, or none."""
+        journal = self._keeper.open().journal
+        with journal.transaction():
+            for key, frame in frames.items():
+                journal.chunks[key] = frame
+
+    def length(self, key: tuple[bytes, int]) -> int:
+        """Return the bytes of a frame, without reading it."""
+        journal = self._keeper.journal
+        if journal is None:
+            raise KeyError(key)
+        return journal.chunks.length(key)
+
     def __delitem__(self, key: tuple[bytes, int]) -> None:
         del self._there()[key]
 
@@ -572,14 +566,6 @@ class Frames(MutableMapping[tuple[bytes, int], bytes]):
 
     def __len__(self) -> int:
         return len(self._there())
-
-
-def weight_of_leaves(slots: Iterable[object]) -> int:
-    """Return the bytes of plain values that names are bound to."""
-    return sum(sys.getsizeof(slot) for slot in slots if isinstance(slot, _PLAIN))
-
-
-_PLAIN = (str, bytes, int, float, complex)
 
 
 _alive: weakref.WeakSet[Keeper] = weakref.WeakSet()

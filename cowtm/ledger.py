@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cowtm.errors import Damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+MOST = 10_000_000
+"""States in a journal, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +83,17 @@ class Ledger:
         """
         try:
             spans, next_page, last_serial = json.loads(data)
-            return cls(
+            ledger = cls(
                 tuple((int(first), int(last)) for first, last in spans),
                 int(next_page),
                 int(last_serial),
             )
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Damaged("the list of the states can't be read") from error
+        # Whoever wrote it, going through it must end.
+        if sum(abs(last - first) + 1 for first, last in ledger.spans) > MOST:
+            raise Damaged(f"the list of the states names more than {MOST} states")
+        return ledger
 
 
 _BEYOND = 1 << 63

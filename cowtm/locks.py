@@ -8,11 +8,16 @@ process closes any descriptor of the file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cowtm.errors import JournalInUse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 class WriterLock:
@@ -78,3 +83,25 @@ class WriterLock:
             f"{self._journal} is being written by {by}; close it there, or load the journal here "
             "to look at it"
         )
+
+
+@contextlib.contextmanager
+def not_being_written(path: Path) -> Iterator[None]:
+    """Keep writers away from a journal in the block.
+
+    In a folder that can't be written there is no lock, and no writer of this user's.
+
+    Raises:
+        JournalInUse: There is one already.
+
+    """
+    lock = WriterLock(path)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+    try:
+        yield
+    finally:
+        lock.release()

@@ -323,6 +323,23 @@ class TimeMachine(Archive):
         journal = self._keeper.journal
         return None if journal is None else journal.path
 
+    @property
+    def saved(self) -> list[Number]:
+        """The numbers of the states that are in the journal: they outlive the kernel.
+
+        Example:
+            In [1]: %config TimeMachine.autosave = True
+
+            In [2]: x = 1
+
+            In [3]: tm.flush()
+
+            In [4]: 2 in tm.saved
+            Out[4]: True
+
+        """
+        return self._keeper.saved()
+
     def flush(self) -> None:
         """Wait until all states so far are where they belong: saved, packed, within the budgets.
 
@@ -526,6 +543,14 @@ class TimeMachine(Archive):
 
         """
         self._scribe.end_cell(number, result, error, cell)
+
+    def catch_up(self) -> None:
+        """Wait while too much waits for being written, and say what there is to say.
+
+        To be called after `end_cell`, where an interrupt may come.
+        """
+        self._keeper.catch_up()
+        self._scribe.say_words()
 
     def close(self) -> None:
         """Let go of everything that was recorded."""

@@ -21,6 +21,7 @@ from cowtm.errors import CannotRestore
 from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.kinds import Kinds
 from cowtm.kinds.base import Commit, resolved
+from cowtm.kinds.classes import ClassKind
 from cowtm.native import GONE, REFERENCE, Content, Node, ObjectTable
 
 
@@ -30,6 +31,9 @@ class Mirror:
     Args:
         home: the namespace, a real dict.
 
+    Attributes:
+        newborn: nodes of classes that were made anew, and have nothing in them yet.
+
     """
 
     def __init__(self, home: dict[str, Any]) -> None:
@@ -38,6 +42,7 @@ class Mirror:
         self.kinds = Kinds(home, self.store)
         self.table = ObjectTable(self.kinds.classify, home)
         self.constants = Constants(home)
+        self.newborn: set[Node] = set()
 
     @property
     def bindings(self) -> Mapping[str, Any]:
@@ -82,22 +87,17 @@ class Mirror:
         def existing(node: Node) -> Any:
             content = content_of(node)
             if node.kind.keep or (content is not None and content.kind.code == REFERENCE):
-                if fill_classes and content is not None and not content.kind.frozen:
-                    classes.setdefault(node)
                 return node.object
             return node.object if self.constants.name(node.object) else GONE
 
-        classes: dict[Node, None] = {}
-        filled = 0
-        builder = Builder(content_of, existing)
+        def is_empty(node: Node) -> bool:
+            return node in self.newborn or (fill_classes and isinstance(node.kind, ClassKind))
+
+        builder = Builder(content_of, existing, is_empty)
         with paused_collection():
             builder.add(slots.values())
-            while filled < len(classes):
-                node = list(classes)[filled]
-                filled += 1
-                builder.refill(node, node.object)
-            for commit in builder.plans():
-                commit()
+            builder.fill()
+        self.newborn.difference_update(builder.filled)
         return {key: builder.value(slot) for key, slot in slots.items()}
 
     # -- travel --------------------------------------------------------------------------------
@@ -134,6 +134,7 @@ class Mirror:
                 raise CannotRestore(msg) from error
             for node, value in builder.made.items():
                 self.table.attach(node, value)
+            self.newborn.difference_update(builder.filled)
             names, contents = delta.bindings, delta.contents
             self.table.adopt(
                 (dict(names.before), dict(names.after)),
@@ -159,7 +160,7 @@ class Mirror:
         def existing(node: Node) -> Any:
             return GONE if node in rebuilt else node.object
 
-        builder = Builder(content_of, existing)
+        builder = Builder(content_of, existing, self.newborn.__contains__)
         absent: list[Any] = list(delta.bindings.after.values())
         for node in {**wanted, **rebuilt, **repointed}:
             value = existing(node)

@@ -6,13 +6,20 @@ again from what they were born with.
 
 from __future__ import annotations
 
+import abc
 import secrets
 from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm import pages
-from cowtm.births import attributes_of, birth_of, give_attributes, make_class
+from cowtm.births import (
+    attributes_of,
+    birth_of,
+    give_attributes,
+    make_class,
+    registered_with,
+)
 from cowtm.kinds.reference import ReferenceKind
 from cowtm.native import GONE, REFERENCE, Node
 from cowtm.revival import Revival, revival_of
@@ -44,8 +51,9 @@ class Naming:
         self._store = mirror.store
         self._journal = journal
         self._constants = mirror.constants
+        self._newborn = mirror.newborn
         self._owner = secrets.token_hex(8)
-        self._numbers: dict[int, int] = {}
+        self._names: dict[int, tuple[str, int]] = {}
         self._held: dict[tuple[str, int], object] = {}
         self._kept: dict[int, Node] = {}
         self._born: set[int] = set()
@@ -94,20 +102,24 @@ class Naming:
         if node.oid in self._born or node.object is GONE:
             return
         self._born.add(node.oid)
-        attributes = pages.dump([attributes_of(node.object)], self)
-        page = pages.dump([birth_of(node.object), attributes.data], self)
+        later = pages.dump([attributes_of(node.object), registered_with(node.object)], self)
+        page = pages.dump([birth_of(node.object), later.data], self)
         self._journal.put_birth(node.oid, page.data)
 
     def class_of(self, oid: int) -> type:
         """Give the class of the notebook with a number, made anew if need be."""
         node = self.node(oid)
         if node.object is GONE:
-            birth, attributes = pages.load(self._journal.birth(oid), self)
+            birth, later = pages.load(self._journal.birth(oid), self)
             node.kind = self._kinds.named(type)
-            made = make_class(birth)
+            made: Any = make_class(birth)
             self.revive(node, made)
+            self._newborn.add(node)
             self._born.add(oid)
-            give_attributes(made, *pages.load(attributes, self))
+            attributes, registered = pages.load(later, self)
+            give_attributes(made, attributes)
+            for known in registered:
+                abc.ABCMeta.register(made, known)
         return cast("type", node.object)
 
     def revive(self, node: Node, value: object) -> None:
@@ -141,15 +153,36 @@ class Naming:
         """Give a call that makes an object anew which can't be pickled."""
         return revival_of(value, PENDING, self._constants)
 
+    def number_of(self, value: object) -> int | None:
+        """Give the number of a recorded object, None for others."""
+        node = self._table.node_of(value)
+        return None if node is None else self.keep(node)
+
+    def object_of(self, oid: int | None, make: Callable[[], Any]) -> Any:
+        """Give the object of a number, which is made if there is none; a new one if None."""
+        if oid is None:
+            return make()
+        node = self.node(oid)
+        if node.object is GONE:
+            self.revive(node, make())
+        return node.object
+
     def hold(self, value: object) -> tuple[str, int]:
         """Keep an object that can't be pickled; says whose it is, and a number."""
-        number = self._numbers.setdefault(id(value), len(self._numbers) + 1)
-        self._held[self._owner, number] = value
-        return self._owner, number
+        key = self._names.get(id(value))
+        if key is None:
+            key = self._owner, len(self._names) + 1
+            self._keep_value(key, value)
+        return key
 
     def held(self, owner: str, number: int, otherwise: Callable[[], Any]) -> Any:
         """Give back what was kept, or what is in its place in another process: one for ever."""
         key = owner, number
         if key not in self._held:
-            self._held[key] = otherwise()
+            self._keep_value(key, otherwise())
         return self._held[key]
+
+    def _keep_value(self, key: tuple[str, int], value: object) -> None:
+        """Keep an object alive under its name, which it has in whatever journal it is written to."""
+        self._held[key] = value
+        self._names[id(value)] = key

@@ -7,19 +7,23 @@ and classes that only a leaf leads to go by value, by cloudpickle.
 
 from __future__ import annotations
 
+import _collections_abc
 import enum
+import functools
 import io
 import pickle
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from sys import modules
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import cloudpickle
 
+from cowtm.births import combination, combination_of, is_named
 from cowtm.chunks import Chunk
 from cowtm.kinds.base import Held, Kind, class_dict, dead_reference
 from cowtm.kinds.functions import Globals
@@ -28,6 +32,9 @@ from cowtm.native import Node, TrackingNamespace
 
 BIG = 1 << 16
 """Strings and bytes above this many bytes are kept as chunks: each once, whoever refers to it."""
+
+MANY = 64
+"""Slots that are looked through to find out whether they can be pickled by themselves."""
 
 PROTOCOL = 5
 
@@ -70,6 +77,12 @@ class Process(Protocol):
     def call_for(self, value: object) -> Call | None:
         """Give a call that makes an object anew which can't be pickled."""
 
+    def number_of(self, value: object) -> int | None:
+        """Give the number of a recorded object, None for others."""
+
+    def object_of(self, oid: int | None, make: Callable[[], Any]) -> Any:
+        """Give the object of a number, which is made if there is none; a new one if None."""
+
     def hold(self, value: object) -> tuple[str, int]:
         """Keep an object that can't be pickled; says whose it is, and a number."""
 
@@ -106,6 +119,29 @@ def load(data: bytes, process: Process) -> list[Any]:
     """Read a page."""
     loaded: list[Any] = _Unpickler(io.BytesIO(data), process).load()
     return loaded
+
+
+def compact(slots: tuple[Any, ...]) -> tuple[Any, ...] | bytes:
+    """Pickle slots by themselves if they are many and none of them is to be named.
+
+    Pickle asks for the name of each object that it meets, which takes longer than the rest.
+    """
+    if len(slots) < MANY:
+        return slots
+    types = set(map(type, slots))
+    if not types <= _SIMPLE:
+        return slots
+    if str in types and max(len(slot) for slot in slots if type(slot) is str) > BIG:
+        return slots
+    return pickle.dumps(slots, PROTOCOL)
+
+
+def expand(slots: tuple[Any, ...] | bytes) -> tuple[Any, ...]:
+    """Give back what `compact` was given."""
+    return pickle.loads(slots) if type(slots) is bytes else slots  # type: ignore[return-value]  # noqa: S301
+
+
+_SIMPLE = frozenset({int, float, complex, bool, type(None), str})
 
 
 class Unportable:
@@ -159,9 +195,10 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             id(Chunk): self._name_chunk,
             id(str): self._name_text,
             id(bytes): self._name_bytes,
-            id(dict): lambda value: ("home",) if value is process.home else None,
+            id(dict): self._name_namespace,
             id(TrackingNamespace): lambda _: ("home",),
             id(Globals): self._name_globals,
+            **dict.fromkeys(map(id, LOCKS), self._name_lock),
             id(Unportable): lambda value: value.name,
             id(MemberDescriptorType): self._name_descriptor,
             id(GetSetDescriptorType): self._name_descriptor,
@@ -213,21 +250,33 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
     def _name_globals(self, value: Globals) -> Name:
         if value.names is self._process.home:
             return ("globals", None)
-        name = value.names.get("__name__")
-        module = modules.get(name) if isinstance(name, str) else None
-        if module is not None and vars(module) is value.names:
-            return ("globals", name)
-        return self._hold(value)
+        module = module_of(value.names)
+        return self._hold(value) if module is None else ("globals", module)
 
     def _name_descriptor(self, value: Any) -> Name | None:
         return "attribute", value.__objclass__, value.__name__
 
+    def _name_namespace(self, names: dict[Any, Any]) -> Name | None:
+        if names is self._process.home:
+            return ("home",)
+        module = module_of(names)
+        return None if module is None else ("module", module)
+
+    def _name_lock(self, lock: Any) -> Name:
+        return "lock", self._process.number_of(lock), LOCKS.index(type(lock))
+
     def _name_class(self, cls: type) -> Name | None:
         number = self._process.class_number(cls)
-        return None if number is None else ("class", number)
+        if number is not None:
+            return "class", number
+        known = _HIDDEN_TYPES.get(id(cls))
+        return None if known is None else ("type", known[0])
 
     def _name_member(self, member: enum.Enum) -> Name:
-        return "member", type(member), member._name_
+        if is_named(member):
+            return "member", type(member), member._name_
+        made = combination_of(member)
+        return "combination", *self._process.hold(member), type(member), *made
 
     def _hold(self, value: object) -> Name:
         return _held(value, self._process, self._page)
@@ -243,12 +292,58 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         """Have functions of the notebook use the namespace that they are read into."""
-        if type(obj) is FunctionType and obj.__globals__ is self._process.home:
+        if type(obj) is FunctionType and self._is_of_notebook(obj):
             made = (obj.__code__, obj.__globals__, obj.__name__, obj.__defaults__, obj.__closure__)
             fields = {name: getattr(obj, name) for name in _FIELDS}
             return FunctionType, made, (vars(obj), fields), None, None, _set_fields
+        if type(obj) is _ALIAS:
+            # Asking the class for it again would run code of a class that is empty yet.
+            return _bare, (_ALIAS,), vars(obj)
         return super().reducer_override(obj)
 
+    def _is_of_notebook(self, function: FunctionType) -> bool:
+        home = self._process.home
+        if function.__globals__ is home:
+            return True
+        module: object = function.__module__
+        return module == home.get("__name__") and module_of(function.__globals__) is not None
+
+
+def _bare(cls: type) -> Any:
+    """Make an object whose attributes are given to it afterwards."""
+    return object.__new__(cls)
+
+
+_ALIAS: type = type(Generic[TypeVar("_Any")])  # type: ignore[misc,index]
+"""What `Stack[int]` is, for a class that derives from `Generic`."""
+
+
+def module_of(names: dict[Any, Any]) -> str | None:
+    """Return the name of the module whose namespace a dict is, None for others."""
+    name = names.get("__name__")
+    module = modules.get(name) if type(name) is str else None
+    return name if module is not None and vars(module) is names else None
+
+
+def _hidden_types() -> dict[int, tuple[str, type]]:
+    """Find the built-in types that have a name where nobody looks, or none at all."""
+    found = {name: held for name, held in vars(_collections_abc).items() if type(held) is type}
+    found |= {
+        "str_ascii_iterator": type(iter("a")),
+        "str_iterator": type(iter("\u2026")),
+        "lru_cache": functools._lru_cache_wrapper,  # noqa: SLF001  what lru_cache makes
+    }
+    return {id(held): (name, held) for name, held in found.items() if not _is_found(held)}
+
+
+def _is_found(cls: type) -> bool:
+    return getattr(modules.get(cls.__module__), cls.__qualname__, None) is cls
+
+
+_HIDDEN_TYPES = _hidden_types()
+_TYPES = dict(_HIDDEN_TYPES.values())
+LOCKS: tuple[type, ...] = (type(threading.Lock()), type(threading.RLock()))
+"""Types of locks: what holds one, such as a condition, needs that very one."""
 
 _PLAIN = (int, float, complex, bool, type(None), tuple, list, set, frozenset, type(Ellipsis))
 _FIELDS = ("__kwdefaults__", "__annotations__", "__doc__", "__module__", "__qualname__")
@@ -309,15 +404,25 @@ def _read_member(_: Process, cls: Any, name: str) -> Any:
     return cls._member_map_[name]  # aliases and all
 
 
+def _read_combination(
+    process: Process, owner: str, number: int, cls: type, beneath: Any, attributes: Any
+) -> Any:
+    return process.held(owner, number, lambda: combination(cls, beneath, attributes))
+
+
 _READERS: dict[str, Callable[..., Any]] = {
     "chunk": lambda process, digest, size: process.chunk(digest, size),
     "text": _read_text,
     "bytes": _read_bytes,
     "home": lambda process: process.home,
     "globals": _read_globals,
+    "lock": lambda process, number, which: process.object_of(number, LOCKS[which]),
+    "module": lambda _, name: vars(import_module(name)),
+    "type": lambda _, name: _TYPES[name],
     "attribute": _read_attribute,
     "class": lambda process, number: process.class_of(number),
     "member": _read_member,
+    "combination": _read_combination,
     "kind": lambda process, cls: process.kind(cls),
     "by reference": _read_by_reference,
     "reference": _read_reference,

@@ -23,7 +23,6 @@ Revival: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
 _NEW: dict[type, Callable[[], Any]] = {
     type(threading.Lock()): threading.Lock,
     type(threading.RLock()): threading.RLock,
-    threading.Condition: threading.Condition,
     threading.Event: threading.Event,
     threading.Semaphore: threading.Semaphore,
     threading.BoundedSemaphore: threading.BoundedSemaphore,
@@ -50,6 +49,8 @@ def revival_of(value: Any, kind: Kind, constants: Constants) -> Revival | None:
     for known, make in _NEW.items():
         if cls is known:
             return make, ()
+    if cls is threading.Condition:
+        return threading.Condition, (vars(value).get("_lock"),)
     if name_of(cls) in _NEW_BY_NAME:
         return cls, ()
     if isinstance(value, logging.Logger):

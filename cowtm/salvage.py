@@ -19,15 +19,18 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cowtm.database import PAGE, beside
 from cowtm.errors import Damaged
-from cowtm.locks import WriterLock
+from cowtm.locks import not_being_written
 from cowtm.tables import FIRST_ROOT, TABLES, Columns
 from cowtm.trust import Sealer, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 LEAF = 0x0D
 """First byte of a page that holds rows."""
@@ -217,11 +220,7 @@ class _Pages:
         record locks on that, also those that SQLite holds through another descriptor.
         """
         with contextlib.ExitStack() as stack:
-            lock = WriterLock(path)
-            # In a folder that can't be written nobody of this process is writing.
-            with contextlib.suppress(PermissionError):
-                lock.acquire()
-                stack.callback(lock.release)
+            stack.enter_context(not_being_written(path))
             file = os.open(path, os.O_RDONLY)
             stack.callback(os.close, file)
             newer = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
@@ -93,18 +94,6 @@ class Scribe:
         self, number: int | None, result: object, error: BaseException | None, cell: Cell | None
     ) -> None:
         """Record the state after a cell, see `TimeMachine.end_cell`."""
-        self._end_cell(number, result, error, cell)
-        self.keeper.wait_for_room()
-        self.say_words()
-
-    def say_words(self) -> None:
-        """Show the user what the keeper has to say."""
-        while self.keeper.words:
-            self._say(self.keeper.words.popleft())
-
-    def _end_cell(
-        self, number: int | None, result: object, error: BaseException | None, cell: Cell | None
-    ) -> None:
         with self.lock:
             if cell is None and self._cells:
                 cell = self._cells[-1]
@@ -121,6 +110,12 @@ class Scribe:
             else:
                 duration = cell.duration if cell is not None else 0.0
                 self._record(number, cell, error, duration, result=result)
+
+    def say_words(self) -> None:
+        """Show the user what the keeper has to say."""
+        with suppress(IndexError):  # another thread may say the last one
+            while True:
+                self._say(self.keeper.words.popleft())
 
     def arrive(self) -> Number:
         """Record what changed since the last state; return where the present is now."""

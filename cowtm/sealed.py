@@ -10,15 +10,18 @@ Thread safety: as `cowtm.database`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from cowtm.database import Database
-from cowtm.errors import Damaged, JournalInUse, StateNotFound, Untrusted
+from cowtm.errors import BadInput, Damaged, JournalInUse, StateNotFound, Untrusted
 from cowtm.salvage import RescuedRows
 from cowtm.tables import DELETE, Columns, Rows, StoredRows
 from cowtm.trust import Sealer, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from cowtm.database import Database
 
 Parts: TypeAlias = tuple[bytes, ...]
 """What a row holds, without its seal."""
@@ -148,10 +151,12 @@ class SealedRows:
             parts: what it holds.
 
         Raises:
-            BadInput: There is one already, or it is too long.
+            BadInput: There is one already, or it is too long; or the journal is only read.
             DiskFull: There is no room.
 
         """
+        if not self._database.writable:
+            raise BadInput(f"{self.path} is open to be read only; open it with write=True")
         seal = self._sealer.seal(table, number, parts)
         self._database.execute(statements[table], number, seal, *parts)
 
@@ -192,6 +197,16 @@ class SealedRows:
         self._rows = rescued
         self.rescued = True
         return True
+
+    def rescue_or_raise(self, why: str) -> None:
+        """Go on with the rows that are whole.
+
+        Raises:
+            Damaged: The file is to be written, or is being written.
+
+        """
+        if not self.rescue(why):
+            raise Damaged(why)
 
     def note_damage(self, why: str) -> None:
         """Remember what is wrong."""

@@ -7,7 +7,6 @@ Thread safety: any thread may read, one at a time.
 
 from __future__ import annotations
 
-import pickle
 import sys
 import threading
 from collections.abc import Iterable
@@ -19,7 +18,7 @@ from cowtm import pages
 from cowtm.errors import CowtmError, Damaged
 from cowtm.kinds.classes import ClassKind
 from cowtm.naming import PENDING, Naming
-from cowtm.native import GONE, INSTANCE, Content, Node
+from cowtm.native import GENERIC, GONE, INSTANCE, Content, Node
 from cowtm.packing import pack, unpack
 
 if TYPE_CHECKING:
@@ -34,8 +33,9 @@ CACHE = 32 << 20
 Address: TypeAlias = int
 
 Item: TypeAlias = tuple[Any, ...]
-"""Of a content: kind, slots or addresses of blocks, whether these are addresses, and how its object
-is had again if it is gone (a pickled call, or None). Of a leaf or a block: None and the value."""
+"""Of a content: kind, slots (maybe compact) or addresses of blocks, whether these are addresses, and
+how its object is had again if it is gone (a pickled call, or None). Of a leaf: None and the value.
+Of a block: None, its slots (maybe compact), and True."""
 
 
 class Shelf:
@@ -56,6 +56,7 @@ class Shelf:
         self.blocked: dict[Address, set[int]] = {}
         self._calls: dict[Address, bytes] = {}
         self._pages: LRU[int, _Page] = LRU(CACHE, {}, weight=lambda _, page: page.size)
+        self._last = 0, _Page([], 0)
         self._lock = threading.RLock()
 
     def item(self, address: Address) -> Any:
@@ -79,40 +80,53 @@ class Shelf:
         content: Content = self.item(address)
         if node.kind is PENDING:
             node.kind = content.kind
-        if node.object is GONE and address in self._calls:
-            function, arguments = pickle.loads(self._calls[address])  # noqa: S301  it is trusted
+        if node.object is not GONE:
+            return content
+        if isinstance(content.kind, ClassKind):
+            self._naming.class_of(node.oid)
+        elif address in self._calls:
+            function, arguments = pages.load(self._calls[address], self._naming)
             self._naming.revive(node, function(*arguments))
         return content
+
+    def bound(self, size: int) -> None:
+        """Keep pages of at most so many bytes, and of `CACHE`."""
+        with self._lock:
+            self._pages.n = min(size, CACHE)
+            self._pages.evict_until_below_target()
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Let go of pages that are no more."""
         with self._lock:
+            self._last = 0, _Page([], 0)
             for number in numbers:
                 self._pages.pop(number, None)
 
     def _made(self, address: Address, item: Item) -> Any:
         kind, slots, *rest = item
         if kind is None:
-            return _Leaf(slots)
+            return _Leaf(pages.expand(slots) if rest else slots)
         blocked, call = rest
+        slots = pages.expand(slots)
         if call is not None:
             self._calls[address] = call
         if blocked:
             self.blocked[address] = {block // ITEMS for block in slots}
             slots = tuple(self.item(block) for block in slots)
-        elif kind.code == INSTANCE:
-            slots = _with_names(slots, 1 + len(kind.members))
-        elif isinstance(kind, ClassKind):
-            slots = _with_names(slots, 1 + slots[0])
+        elif kind.code in (INSTANCE, GENERIC):
+            slots = tuple(map(_interned, slots))
         content = Content(kind, slots, blocked)
         content.address = address
         return content
 
     def _page(self, number: int) -> _Page:
+        if self._last[0] == number:  # most are asked for in the order in which they were written
+            return self._last[1]
         page = self._pages.get(number)
         if page is None:
             page = _Page(*self._load(number))
             self._pages[number] = page
+        self._last = number, page
         return page
 
     def _load(self, number: int) -> tuple[list[Any], int]:
@@ -154,11 +168,6 @@ class _Page:
         self.size = size
 
 
-def _with_names(slots: tuple[Any, ...], start: int) -> tuple[Any, ...]:
-    """Make attribute names the interned ones, which look-ups and classes expect."""
-    return tuple(
-        sys.intern(slot)
-        if index >= start and (index - start) % 2 == 0 and type(slot) is str
-        else slot
-        for index, slot in enumerate(slots)
-    )
+def _interned(slot: Any) -> Any:
+    """Make what may be an attribute's name the interned one, which look-ups and classes expect."""
+    return sys.intern(slot) if type(slot) is str and slot.isidentifier() else slot

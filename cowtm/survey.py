@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from array import array
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cowtm.errors import Damaged
 from cowtm.frames import split_keys
-from cowtm.ledger import Ledger
-from cowtm.sealed import SealedRows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cowtm.ledger import Ledger
+    from cowtm.sealed import SealedRows
 
 _NUMBER = "q"
 """Numbers of pages: 8 bytes each, the lowest first."""

@@ -6,10 +6,12 @@ so that the others are read without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from cowtm.database import Database
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cowtm.database import Database
 
 APPLICATION = 0x636F7774
 """SQLite's application id of a journal: ``cowt``."""

@@ -15,8 +15,8 @@
  * read from dicts and iterables of the caller is held before anything is done with it.
  *
  * Complexity: differing O(names), about two comparisons of pointers each while names come in the
- * same order as at the last capture, else a look-up; rebind O(1); finish O(what differs); live, limbo
- * O(their number); the walk: see walk.c.
+ * same order as at the last capture, else a look-up; rebind, find, node, node_of O(1); finish O(what
+ * differs); live, limbo O(their number); the walk: see walk.c; weigh: see weigh.c.
  */
 #include "table.h"
 

@@ -622,7 +622,7 @@ convert_all(ObjectTable *table, KindInfo *info, Content *new, Content *old)
 
 /* Step 3: whatever may fail. */
 static int
-prepare(ObjectTable *table, Node *node, Content *new, Content *old)
+prepare(ObjectTable *table, Node *node, const KindInfo *info, Content *new, Content *old)
 {
     Py_ssize_t former = old != NULL ? node_count(old) : 0;
     if (pointer_array_reserve(&table->stack, former + node_count(new)) < 0 ||
@@ -642,7 +642,7 @@ prepare(ObjectTable *table, Node *node, Content *new, Content *old)
     if (PyDict_SetItem(table->after, (PyObject *)node, (PyObject *)new) < 0) {
         return -1;
     }
-    return node->info->code == REFERENCE ? PyList_Append(table->referred, (PyObject *)node) : 0;
+    return info->code == REFERENCE ? PyList_Append(table->referred, (PyObject *)node) : 0;
 }
 
 /* Step 4. */
@@ -681,17 +681,16 @@ commit(ObjectTable *table, Node *node, Content *new, Content *old)
     }
 }
 
-/* Record that an object is now made of `parts`, which are borrowed. */
+/* Record that an object is now made of `parts`, which are borrowed, as its kind read them. */
 static int
-record(ObjectTable *table, Node *node, PyObject *const *parts, Py_ssize_t length)
+record(ObjectTable *table, Node *node, KindInfo *info, PyObject *const *parts, Py_ssize_t length)
 {
     int outcome = -1;
-    KindInfo *info = node->info;
     info->uses++; /* code that runs meanwhile may give the node another kind */
     Content *old = (Content *)Py_XNewRef(node->content);
     Content *new = cowtm_new_content(table->state, info->kind, length, length > BLOCK);
     if (new == NULL || hold(table, new, old, parts) < 0 ||
-        convert_all(table, info, new, old) < 0 || prepare(table, node, new, old) < 0) {
+        convert_all(table, info, new, old) < 0 || prepare(table, node, info, new, old) < 0) {
         goto done;
     }
     commit(table, node, new, old);
@@ -738,7 +737,7 @@ visit_through_kind(ObjectTable *table, Node *node, PyObject *value)
         outcome = push_nodes(table, old);
     }
     else if (same == 0) {
-        outcome = record(table, node, items, PyTuple_GET_SIZE(parts));
+        outcome = record(table, node, info, items, PyTuple_GET_SIZE(parts));
     }
 done:
     Py_XDECREF(parts);
@@ -792,7 +791,7 @@ visit_held(ObjectTable *table, Node *node, PyObject *value)
         outcome = gather(table, &parts);
     }
     if (outcome == 0) {
-        outcome = record(table, node, parts.items, parts.length);
+        outcome = record(table, node, info, parts.items, parts.length);
     }
     close_parts(&parts);
     return outcome;

@@ -160,6 +160,7 @@ class Session:
         try:
             with deferred_interrupts():
                 self._end_cell(result)
+            self.machine.catch_up()
         except KeyboardInterrupt:
             self._say("cowtm: the interrupt came while the cell was recorded; it is recorded.")
         except Exception as error:  # noqa: BLE001  a recording error never breaks the user's cell

@@ -79,6 +79,7 @@ class ArrayKind(Kind):
         self.cls: type = cls
         self.layout = Layout(cls)
         self.store = store
+        self.calls = cls is not np.ndarray
 
     def parts(self, value: Any) -> Sequence[object]:
         """Hash the memory of a root; find the place of a view."""

@@ -39,8 +39,11 @@ class _Passing:
 
 
 def dead_reference() -> weakref.ref[Any]:
-    """Return a weak reference to something that is gone."""
-    return weakref.ref(_Passing())
+    """Return a weak reference to something that is gone; it can be a key all the same."""
+    passing = _Passing()
+    reference = weakref.ref(passing)
+    hash(reference)  # which it keeps
+    return reference
 
 
 class ByValue:
@@ -79,6 +82,8 @@ class Kind:
         follow: code of this object may run when it is reached; the recorder reads its names.
         hashes: filling it hashes its parts, so it is filled after all others.
         whole: making it calls code that looks into its first parts, so they must be filled.
+        calls: making it calls methods of its class, its first part, which must be filled.
+        called: others may call it, or what it belongs to, so it is filled before them.
         tracked: where the kind depends on the object (code SELECT), that of recorded ones.
 
     """
@@ -92,6 +97,8 @@ class Kind:
     follow: bool = False
     hashes: bool = False
     whole: bool = False
+    calls: bool = False
+    called: bool = False
     tracked: Kind | None = None
 
     def select(self, value: Any) -> Kind | None:  # noqa: ARG002

@@ -20,6 +20,7 @@ class BytesKind(Kind):
     """
 
     name = "buffer"
+    by_value = True
 
     def __init__(self, cls: type, store: ChunkStore) -> None:
         self.cls: type = cls
@@ -33,6 +34,10 @@ class BytesKind(Kind):
             chunks = self.store.split(memory, view.itemsize)
         code = _typecode.__get__(value) if self.is_array else None
         return [type(value), code, len(chunks), *chunks, *self.layout.read(value)]
+
+    def same(self, old: object, new: object) -> bool:
+        """Compare type codes, and numbers of chunks."""
+        return type(old) is type(new) and type(old) in (int, str) and old == new
 
     def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
         """Class and type code are given at birth."""

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from types import CellType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
-from cowtm.kinds.base import ByValue, Commit, ContentOf, Kind, Layout, resolved
+from cowtm.kinds.base import (
+    ByValue,
+    Commit,
+    ContentOf,
+    Kind,
+    Layout,
+    NotCapturable,
+    resolved,
+)
 from cowtm.native import SELECT, UNSET
 
 
@@ -27,8 +35,14 @@ class FunctionChoice(Kind):
         self.tracked = FunctionKind()
 
     def select(self, value: Any) -> Kind | None:
-        """A function of the namespace or made inside another function is recorded."""
+        """A function of the namespace or made inside another function is recorded.
+
+        One that a library made and gave the name of one of the namespace is one of these too.
+        """
         if value.__globals__ is self._home or "<locals>" in value.__qualname__:
+            return self.tracked
+        module = value.__module__
+        if value.__closure__ and type(module) is str and module == self._home.get("__name__"):
             return self.tracked
         return None
 
@@ -64,6 +78,7 @@ class FunctionKind(Kind):
 
     name = "function"
     follow = True
+    called = True
 
     def __init__(self) -> None:
         self._globals: dict[int, Globals] = {}
@@ -147,6 +162,7 @@ class CellKind(Kind):
     """A closure cell: its value."""
 
     name = "closure cell"
+    called = True
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read the value."""
@@ -269,6 +285,59 @@ class PartialKind(Kind):
         return commit
 
 
+class CachedKind(Kind):
+    """What functools.lru_cache makes: the function, how much is kept, attributes.
+
+    What it keeps can't be read: one that is made anew begins with nothing kept.
+    """
+
+    name = "cached function"
+    called = True
+    by_value = True
+
+    def __init__(self, cls: type) -> None:
+        self.cls: type = cls
+        self.layout = Layout(cls)
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read all of it but the results that it keeps."""
+        attributes = self.layout.dict_of(value)
+        settings = attributes.get("cache_parameters")
+        if "__wrapped__" not in attributes or not _is_of(settings, functools):
+            msg = "a cached function without the attributes that functools gave it"
+            raise NotCapturable(msg)
+        told = settings()
+        function = attributes["__wrapped__"]
+        return [function, told["maxsize"], told["typed"], *self.layout.read(value)]
+
+    def same(self, old: object, new: object) -> bool:
+        """Compare how much is kept."""
+        return type(old) is type(new) is int and old == new
+
+    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
+        """Function and settings are given at birth."""
+        return 3
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make one that keeps nothing yet."""
+        made: Any = functools.lru_cache(parts[1], parts[2])(parts[0])
+        self.layout.dict_of(made).clear()
+        return made
+
+    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
+        """The function can't be changed."""
+        return self.layout.dict_of(value).get("__wrapped__") is resolved(slots[0])
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the attributes."""
+        return self.layout.plan(value, parts[3:])
+
+
+def _is_of(value: Any, module: ModuleType) -> bool:
+    """Tell whether a value is a function that a module made."""
+    return type(value) is FunctionType and value.__globals__ is vars(module)
+
+
 class PropertyKind(Kind):
     """A property: class, functions, text, attributes if the class has any."""
 
@@ -309,6 +378,7 @@ class WrapperKind(Kind):
     """staticmethod or classmethod: the function in it, attributes."""
 
     name = "method wrapper"
+    called = True
 
     def __init__(self, cls: type) -> None:
         self.cls: type = cls

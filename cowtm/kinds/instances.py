@@ -26,7 +26,7 @@ class ValueSubclassKind(Kind):
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read class, plain value, attributes."""
-        return [type(value), _plain(self.base, value), *self.layout.read(value)]
+        return [type(value), plain_value(self.base, value), *self.layout.read(value)]
 
     def same(self, old: object, new: object) -> bool:
         """Compare the plain values."""
@@ -42,14 +42,14 @@ class ValueSubclassKind(Kind):
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """The value can't be changed."""
-        return type(value) is self.cls and self.same(_plain(self.base, value), slots[1])
+        return type(value) is self.cls and self.same(plain_value(self.base, value), slots[1])
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing the attributes."""
         return self.layout.plan(value, parts[2:])
 
 
-def _plain(base: type, value: Any) -> object:
+def plain_value(base: type, value: Any) -> object:
     """Return the value without its class and attributes, past what the class overrides."""
     if base is str:
         return str.__str__(value) if type(value) is str else str.__getitem__(value, slice(None))

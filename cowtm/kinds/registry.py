@@ -36,6 +36,7 @@ from cowtm.kinds.classes import ClassChoice
 from cowtm.kinds.containers import EXACT, SUBCLASSES
 from cowtm.kinds.functions import (
     BuiltinChoice,
+    CachedKind,
     CellKind,
     FunctionChoice,
     MethodKind,
@@ -218,6 +219,7 @@ class Kinds:
             *SUBCLASSES,
             (BaseException, ExceptionKind),
             (functools.partial, PartialKind),
+            (functools._lru_cache_wrapper, CachedKind),  # noqa: SLF001  it has no other name
             (types.SimpleNamespace, SimpleNamespaceKind),
             (bytearray, lambda cls: BytesKind(cls, self._store)),
             (array.array, lambda cls: BytesKind(cls, self._store)),

@@ -15,6 +15,9 @@ is no matter; it never compares user objects with ``==`` and runs no method of t
 A node does not keep its object alive: it holds it weakly where the type allows that, and lets go
 of it at the end of the capture that found it unreachable, unless something else holds it too
 (then the same object can come back with its identity).
+
+States may be stored elsewhere and read back: `find` and `node` give the node that a number stands
+for, the very one as long as anything holds it. `weigh` tells what recorded objects take in memory.
 """
 
 from __future__ import annotations

@@ -2,17 +2,18 @@
 
 A program is a list of steps; a step is ``("run", source)``, ``("travel", k)``, ``("look", k)`` or
 ``("again", k)``, where `k` picks one of the states that there are. Statements may fail: a cell that
-fails half-way leaves a state too.
+fails half-way leaves a state too. Sessions that are stored have further steps: ``("forget", k)``,
+``("rerun", k)`` and ``("leave", None)``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from oracle.session import Checked
+from oracle.session import Checked, Session
 
 Step = tuple[str, Any]
 Program = list[Step]
@@ -245,6 +246,15 @@ def program(random: Random, cells: int = 12) -> Program:
     return [*steps, ("travel", 0), ("travel", 63), ("travel", 1)]
 
 
+def stored_program(random: Random, *, leaves: int = 1) -> Program:
+    """Make a program that also drops states, runs cells anew, and leaves its process."""
+    steps = program(random)
+    for what in ("forget", "rerun", "forget", "rerun", "look", *["leave"] * leaves):
+        place = random.randrange(2, len(steps))
+        steps.insert(place, (what, None if what == "leave" else random.randrange(64)))
+    return steps
+
+
 def statement(random: Random) -> str:
     """Make one statement."""
     return _fill(random.choice(_STATEMENTS), random, 2)
@@ -280,53 +290,69 @@ _POOLS = {
 }
 
 
-def check(steps: Program, *, hold: bool, in_place: bool = True) -> None:
+def check(
+    steps: Program,
+    *,
+    hold: bool,
+    in_place: bool = True,
+    between: Callable[[Session], None] = lambda session: None,  # noqa: ARG005
+) -> None:
     """Run a program against the oracle.
 
     Args:
         steps: the program.
         hold: keep every object of every state alive.
         in_place: whether survivors must keep their identity.
+        between: what is done with the session after every step.
 
     Raises:
         Wrong: a law does not hold.
 
     """
-    checked = Checked(hold=hold, in_place=in_place)
+    checked = Checked(hold=hold, in_place=in_place, between=between)
     try:
         for what, argument in steps:
             if what == "run":
                 checked.run(argument)
                 continue
+            if what == "leave":
+                checked.leave()
+                continue
             states = list(checked.known)
-            if what == "again":
-                cells = [number for number in states if number]
+            if what in ("again", "rerun"):
+                cells = [n for n, (before, _) in checked.sources.items() if before in checked.known]
                 if cells:
-                    checked.again(cells[argument % len(cells)])
+                    getattr(checked, what)(cells[argument % len(cells)])
             else:
                 getattr(checked, what)(states[argument % len(states)])
     finally:
         checked.close()
 
 
-def smallest(steps: Program, *, hold: bool) -> Program:
-    """Leave out steps, and lines of cells, that a failing program does not need to fail."""
-    kind = failure(steps, hold=hold)
+def smallest(steps: Program, **how: Any) -> Program:
+    """Leave out steps, and lines of cells, that a failing program does not need to fail.
+
+    Args:
+        steps: the program.
+        how: as for `check`.
+
+    """
+    kind = failure(steps, **how)
     if kind is None:
         return steps
     while True:
         for shorter in _shorter(steps):
-            if failure(shorter, hold=hold) == kind:
+            if failure(shorter, **how) == kind:
                 steps = shorter
                 break
         else:
             return steps
 
 
-def failure(steps: Program, *, hold: bool) -> str | None:
+def failure(steps: Program, **how: Any) -> str | None:
     """Return the kind of error that a program ends with, None if it holds."""
     try:
-        check(steps, hold=hold)
+        check(steps, **how)
     except Exception as error:  # noqa: BLE001  whatever it is, it is a failure
         return f"{type(error).__name__} {re.sub(r'[^a-z :]', '', str(error))[:60]}"
     return None

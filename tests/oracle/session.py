@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gc
 import sys
+import tempfile
 import warnings
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from cowtm.keeper import Limits
 from cowtm.machine import TimeMachine
 from cowtm.native import CellRunner
 from oracle.form import Form, form_of, session_form
@@ -28,14 +32,19 @@ class Session:
     """A namespace, its time machine, and a way to run cells as IPython does."""
 
     def __init__(self) -> None:
+        self.number = 0
+        self.said: list[str] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="cowtm-oracle-")
+        self._begin()
+
+    def _begin(self) -> None:
         # A real module: dataclasses and pickles look the namespace up by its name.
         self.module = ModuleType(NAME)
         sys.modules[NAME] = self.module
         self.home: dict[str, Any] = self.module.__dict__
-        self.number = 0
-        self.said: list[str] = []
         self.machine = TimeMachine(self.home, _is_hidden, lambda: self.number, self.said.append)
         self.machine.recorder.recheck = 0.0
+        self.machine.limits = Limits(folder=Path(self._folder.name))
         self._exec = CellRunner(exec, self.machine.recorder.view)
         np.random.seed(0)  # numpy loads its generator at the first use
         self.machine.begin(0)
@@ -60,8 +69,26 @@ class Session:
         """Describe the present."""
         return session_form(self.home, classes=classes, module=NAME)
 
+    def demote(self) -> None:
+        """Have all that is recorded on disk only."""
+        self.machine.limits = Limits(memory=1, folder=Path(self._folder.name))
+        self.machine.flush()
+        self.machine.recorder.mirror.store.settle(0, 0)
+
+    def leave(self) -> None:
+        """Save all, and go on with it in a namespace that knows nothing of this one."""
+        path = Path(self._folder.name) / f"left at {self.number}.cowtm"
+        self.machine.save(path)
+        self._end()
+        self._begin()
+        self.machine.resume(path)
+
     def close(self) -> None:
         """Let go of everything."""
+        self._end()
+        self._folder.cleanup()
+
+    def _end(self) -> None:
         self.machine.close()
         sys.modules.pop(NAME, None)
         self.home.clear()
@@ -77,8 +104,8 @@ class Known:
 
     form: Form
     """Everything, without the objects."""
-    flat: Form
-    """The same with classes by identity."""
+    flat: Form | None
+    """The same with classes by identity; None when they are others than those it was made with."""
     weak: list[Any]
     """Number -> weak reference to the object, or the object itself, or None."""
 
@@ -89,13 +116,21 @@ class Checked:
     Args:
         hold: keep every object of every state alive, so that all of them are survivors.
         in_place: whether survivors must keep their identity.
+        between: what is done with the session after every step.
 
     """
 
-    def __init__(self, *, hold: bool, in_place: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        hold: bool,
+        in_place: bool = True,
+        between: Callable[[Session], None] = lambda session: None,  # noqa: ARG005
+    ) -> None:
         self.session = Session()
         self.hold = hold
         self.in_place = in_place
+        self._between = between
         self.known: dict[Any, Known] = {}
         self.sources: dict[int, tuple[Any, str]] = {}
         self.position: Any = 0
@@ -117,6 +152,7 @@ class Checked:
             raise Wrong(f"cell {number} changed {late}, which was only found by looking everywhere")
         self._second_capture_is_empty(f"after cell {number}")
         self._note(number)
+        self._between(self.session)
 
     def travel(self, goal: Any) -> None:
         """Go to a state; it must be what it was."""
@@ -131,10 +167,19 @@ class Checked:
         self._is(known.form, self.session.form(), f"past({goal})")
         if self.in_place:
             self._survived(known, survivors, goal)
+        if known.flat is None:
+            known.flat = self.session.form(classes=False)
+            known.flat.objects = []
+        self._between(self.session)
 
     def look(self, goal: Any) -> None:
         """Take fresh objects of a state; they must be what they were, and not be the live ones."""
         known = self.known[goal]
+        if known.flat is None:
+            here = self.position
+            self.travel(goal)
+            self.travel(here)
+        assert known.flat is not None
         present = self.session.form()
         fresh = dict(self.session.machine.vars(goal))
         form = form_of({name: fresh[name] for name in sorted(fresh)}, classes=False, module=NAME)
@@ -145,6 +190,42 @@ class Checked:
             if id(value) in live and not form.is_constant(number) and number not in form.made:
                 raise Wrong(f"vars({goal}) shares {form.path(number)} with the present")
         self._is(present, self.session.form(), f"the present after vars({goal})")
+        self._between(self.session)
+
+    def forget(self, goal: Any) -> None:
+        """Drop a state; the others must stay what they are."""
+        if goal == self.position:
+            return
+        removed = self.session.machine.clear_past([goal])
+        if removed != [goal]:
+            raise Wrong(f"clear_past([{goal}]) removed {removed}")
+        del self.known[goal]
+        self.sources.pop(goal, None)
+        self._between(self.session)
+
+    def rerun(self, number: int) -> None:
+        """Go back to before a cell and run it under its own number: the new state takes its place."""
+        before, source = self.sources[number]
+        self.travel(before)
+        wanted, last = self.known[number].form, self.session.number
+        self.session.number = number - 1
+        self.run(source)
+        self.session.number = last
+        self._is(wanted, self.session.form(), f"cell {number} run anew")
+
+    def leave(self) -> None:
+        """Go on with what was saved, as another process does; everything must be there."""
+        for known in self.known.values():
+            known.flat = None
+            known.weak = []
+        self.session.leave()
+        machine = self.session.machine
+        self.position = list(machine.states)[-1]
+        self._is(self.known[self.position].form, self.session.form(), "resume")
+        self._second_capture_is_empty("resume")
+        if set(machine.states) != set(self.known):
+            raise Wrong(f"resume: there are states {list(machine.states)}")
+        self._between(self.session)
 
     def again(self, number: int) -> None:
         """Go back to before a cell and run it again: it must give what it gave."""
@@ -169,7 +250,8 @@ class Checked:
         known = set(machine.states)
         names = machine.audit()
         for number in set(machine.states) - known:
-            delta = machine.states[number].delta
+            timeline = machine.archive._timeline  # noqa: SLF001
+            delta = timeline.delta(timeline[number])
             # Cycles that nothing holds may be found later than they came to be.
             if names or delta.bindings or delta.contents.after:
                 raise Wrong(f"{where}: a second capture finds {delta} in {names}")
