@@ -135,10 +135,12 @@ class _Owners:
                     self._holders.setdefault(child, cast("Node", node))
 
     def name(self, node: Node) -> str:
-        """Follow the holders up to a name."""
-        seen: set[Node] = set()
+        """Follow the holders up to a name; those on the way have the same from now on."""
+        way: dict[Node, None] = {}
         at: Node | str | None = node
-        while isinstance(at, Node) and at not in seen:
-            seen.add(at)
+        while isinstance(at, Node) and at not in way:
+            way[at] = None
             at = self._holders.get(at)
-        return at if isinstance(at, str) else "?"
+        name = at if isinstance(at, str) else "?"
+        self._holders.update(dict.fromkeys(way, name))
+        return name

@@ -160,7 +160,7 @@ class Codec:
             return self.naming.keep(slot) * 2 + 1
         leaf, address = self._leaves.get(name, (UNSET, 0))
         if leaf is not slot or not self._is_there(address, book):
-            address = book.put((None, slot), 1)
+            address = book.put((slot,), 1)
             self._leaves[name] = slot, address
         return address * 2
 
@@ -174,12 +174,12 @@ class Codec:
             self.naming.bear(node)
         if value.blocked:
             blocks = self._put_blocks(book, node, value)
-            address = book.put((value.kind, blocks, True, None), len(blocks))
+            address = book.put((blocks, True, None), len(blocks), value.kind)
             self._shelf.blocked[address] = {block // ITEMS for block in blocks}
         else:
             slots = value.slots
-            item = value.kind, pages.compact(slots), False, self._call(node, value)
-            address = book.put(item, len(slots))
+            item = pages.compact(slots), False, self._call(node, value)
+            address = book.put(item, len(slots), value.kind)
         value.address = address
         return address
 
@@ -190,7 +190,7 @@ class Codec:
         for block in content.slots:
             _, address = known.get(id(block), (None, 0))
             if not self._is_there(address, book):
-                address = book.put((None, pages.compact(block), True), len(block))
+                address = book.put((pages.compact(block), True), len(block))
             blocks[id(block)] = block, address
         self._blocks[node.oid] = blocks
         return tuple(blocks[id(block)][1] for block in content.slots)
@@ -263,7 +263,7 @@ class Codec:
         return Delta(
             Difference(self._values(bindings.before), self._values(bindings.after)),
             Difference(
-                {node: self.value(node, value) for node, value in _contents(contents.before)},
+                {node: self._before(node, value) for node, value in _contents(contents.before)},
                 {node: self.value(node, value) for node, value in _contents(contents.after)},
             ),
         )
@@ -286,6 +286,13 @@ class Codec:
             return self._shelf.item(value.address)
         return self._shelf.content(value.address, node)
 
+    def _before(self, node: Node, value: object) -> Content:
+        """Give what a content was before: most often the present, which need not be read."""
+        now = node.content
+        if now is not None and type(value) is Place and now.address == value.address:
+            return now
+        return cast("Content", self.value(node, value))
+
     def _values(self, slots: Mapping[str, object]) -> dict[str, object]:
         return {name: self.value(None, slot) for name, slot in slots.items()}
 
@@ -304,23 +311,31 @@ class _Book:
 
     Attributes:
         first: the number of the first page.
-        pages: their items.
+        pages: their items; the first of each is the kinds that the others are of.
 
     """
 
     def __init__(self, first: int) -> None:
         self.first = first
-        self.pages: list[list[Item]] = []
+        self.pages: list[list[Any]] = []
+        self._kinds: dict[int, int] = {}
         self._slots = SLOTS
 
-    def put(self, item: Item, slots: int) -> Address:
+    def put(self, rest: Item, slots: int, kind: Any = None) -> Address:
         """Add an item of so many slots; returns its address."""
         if self._slots >= SLOTS or len(self.pages[-1]) == ITEMS:
-            self.pages.append([])
+            self.pages.append([[]])
+            self._kinds = {}
             self._slots = 0
-        self.pages[-1].append(item)
+        page = self.pages[-1]
+        index = None
+        if kind is not None:
+            index = self._kinds.setdefault(id(kind), len(page[0]))
+            if index == len(page[0]):
+                page[0].append(kind)
+        page.append((index, *rest))
         self._slots += slots + 1
-        return (self.first + len(self.pages) - 1) * ITEMS + len(self.pages[-1]) - 1
+        return (self.first + len(self.pages) - 1) * ITEMS + len(page) - 1
 
 
 def _contents(side: Mapping[Any, object]) -> Iterable[tuple[Node, Any]]:

@@ -64,29 +64,41 @@ class _OutOfTime(BaseException):
     """Ends a measurement; no handler of ordinary errors holds it up."""
 
 
-class _Hurried(Asizer):  # type: ignore[misc]  # it has no types
+class _Hurried(Asizer):
     """Measures until the time is up."""
 
-    def __init__(self, deadline: float) -> None:
-        super().__init__()
-        self._deadline = deadline
+    def __init__(self, seconds: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._deadline = time.perf_counter() + seconds
 
     def _sizer(self, *arguments: Any) -> Any:
         """Measure one object with all it holds: this is called for each of them."""
         if time.perf_counter() > self._deadline:
             raise _OutOfTime
-        return super()._sizer(*arguments)
+        return super()._sizer(*arguments)  # type: ignore[no-untyped-call]
 
 
 def _measure(values: Mapping[str, Any]) -> tuple[dict[str, int], list[str]]:
-    """Return the sizes of objects with all they hold, and the names of those not measured."""
+    """Return the sizes of objects with all they hold, and the names of those not measured.
+
+    Each has an equal share of the time; those that need more get what the others leave.
+    """
     measured: dict[str, int] = {}
-    deadline = time.perf_counter() + MEASURING
-    for name, value in values.items():
-        try:
-            measured[name] = _Hurried(deadline).asizeof(value)
-        except _OutOfTime:
-            break
-        except Exception:  # noqa: BLE001, S112  objects may raise whatever they are asked
-            continue
+    end = time.perf_counter() + MEASURING
+    for _ in range(2):
+        left = [name for name in values if name not in measured]
+        for index, name in enumerate(left):
+            share = (end - time.perf_counter()) / (len(left) - index)
+            size = _size_of(values[name], share)
+            if size is not None:
+                measured[name] = size
     return measured, [name for name in values if name not in measured]
+
+
+def _size_of(value: object, seconds: float) -> int | None:
+    try:
+        return int(_Hurried(seconds).asizeof(value))  # type: ignore[no-untyped-call]
+    except _OutOfTime:
+        return None
+    except Exception:  # noqa: BLE001  objects may raise whatever they are asked
+        return None

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_data_dir
 
-from cowtm.database import remove
 from cowtm.errors import CowtmError
-from cowtm.journal import SUFFIX, Journal
+from cowtm.journal import SUFFIX, Journal, remove
 
 
 def default_folder() -> Path:

@@ -32,6 +32,8 @@ class Mirror:
         home: the namespace, a real dict.
 
     Attributes:
+        kept: number -> node, of objects that no name reaches and something else still holds: the
+            states that lead to them may be in a journal only, and must find them again.
         newborn: nodes of classes that were made anew, and have nothing in them yet.
 
     """
@@ -42,6 +44,7 @@ class Mirror:
         self.kinds = Kinds(home, self.store)
         self.table = ObjectTable(self.kinds.classify, home)
         self.constants = Constants(home)
+        self.kept: dict[int, Node] = {}
         self.newborn: set[Node] = set()
 
     @property
@@ -146,6 +149,9 @@ class Mirror:
             # What was displaced dies here, after everything is in place: destructors of the
             # user's run against a whole state.
             displaced.clear()
+            for node in cast("Mapping[Node, object]", contents.before):
+                if node.content is None and node.object is not GONE:
+                    self.kept[node.oid] = node
 
     def _prepare(self, delta: Delta) -> tuple[Builder, list[Commit]]:
         wanted = cast("Mapping[Node, Content]", delta.contents.after)

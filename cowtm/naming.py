@@ -55,7 +55,7 @@ class Naming:
         self._owner = secrets.token_hex(8)
         self._names: dict[int, tuple[str, int]] = {}
         self._held: dict[tuple[str, int], object] = {}
-        self._kept: dict[int, Node] = {}
+        self._kept = mirror.kept
         self._born: set[int] = set()
 
     # -- nodes and classes ---------------------------------------------------------------------
@@ -81,7 +81,8 @@ class Naming:
 
     def prune(self) -> None:
         """Let go of nodes that were kept for objects that are gone."""
-        for oid in [oid for oid, node in self._kept.items() if node.object is GONE]:
+        gone = [oid for oid, node in self._kept.items() if node.object is GONE]
+        for oid in gone:
             del self._kept[oid]
 
     def reserve(self, oid: int) -> None:

@@ -33,9 +33,9 @@ CACHE = 32 << 20
 Address: TypeAlias = int
 
 Item: TypeAlias = tuple[Any, ...]
-"""Of a content: kind, slots (maybe compact) or addresses of blocks, whether these are addresses, and
-how its object is had again if it is gone (a pickled call, or None). Of a leaf: None and the value.
-Of a block: None, its slots (maybe compact), and True."""
+"""Of a content: which of the page's kinds, slots (maybe compact) or addresses of blocks, whether
+these are addresses, and how its object is had again if it is gone (a pickled call, or None). Of a
+leaf: None and the value. Of a block: None, its slots (maybe compact), and True."""
 
 
 class Shelf:
@@ -72,7 +72,7 @@ class Shelf:
             item = page.items[index]
             if type(item) is not tuple:
                 return item.value if type(item) is _Leaf else item
-            page.items[index] = made = self._made(address, item)
+            page.items[index] = made = self._made(address, page.items[0], item)
             return made.value if type(made) is _Leaf else made
 
     def content(self, address: Address, node: Node) -> Content:
@@ -102,10 +102,11 @@ class Shelf:
             for number in numbers:
                 self._pages.pop(number, None)
 
-    def _made(self, address: Address, item: Item) -> Any:
-        kind, slots, *rest = item
-        if kind is None:
+    def _made(self, address: Address, kinds: list[Any], item: Item) -> Any:
+        index, slots, *rest = item
+        if index is None:
             return _Leaf(pages.expand(slots) if rest else slots)
+        kind = kinds[index]
         blocked, call = rest
         slots = pages.expand(slots)
         if call is not None:

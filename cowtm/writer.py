@@ -15,10 +15,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cowtm.codec import Codec, holds_places
-from cowtm.database import remove
 from cowtm.errors import BadInput
 from cowtm.folder import new_journal
-from cowtm.journal import Journal, StateRow
+from cowtm.journal import Journal, StateRow, remove
 from cowtm.rows import about_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from cowtm.journal import Journal, StateRow
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cowtm.frames import ChunkKey
+    from cowtm.journal.frames import ChunkKey
 
 
 @dataclass(frozen=True, slots=True)

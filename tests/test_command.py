@@ -13,7 +13,7 @@ from journals import fill
 
 from cowtm.__main__ import main
 from cowtm.journal import Journal, StateRow
-from cowtm.trust import Sealer
+from cowtm.journal.trust import Sealer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,10 +28,10 @@ from cowtm.errors import (
     NotAJournal,
     StateNotFound,
 )
-from cowtm.frames import key_bytes
 from cowtm.journal import Journal, StateRow
-from cowtm.ledger import Ledger
-from cowtm.tables import FIRST_ROOT, TABLES, WINDOW, first_place
+from cowtm.journal.frames import key_bytes
+from cowtm.journal.ledger import Ledger
+from cowtm.journal.tables import FIRST_ROOT, TABLES, WINDOW, first_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

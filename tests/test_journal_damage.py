@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from journals import Written, fill, read_all, read_what_is_left, write_state
 
-from cowtm.database import PAGE
 from cowtm.errors import Damaged, NotAJournal, StateNotFound
 from cowtm.journal import Journal
-from cowtm.tables import FIRST_ROOT, TABLES
+from cowtm.journal.database import PAGE
+from cowtm.journal.tables import FIRST_ROOT, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

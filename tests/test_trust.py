@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from journals import fill, key_of, read_all
 
-from cowtm import trust
 from cowtm.errors import Damaged, Untrusted
-from cowtm.journal import Journal, StateRow
-from cowtm.trust import KEY_BYTES, KEY_FILE, SEAL_BYTES, Sealer, Verdict
+from cowtm.journal import Journal, StateRow, trust
+from cowtm.journal.trust import KEY_BYTES, KEY_FILE, SEAL_BYTES, Sealer, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +72,7 @@ def test_a_key_cut_short_is_not_used(home: Path) -> None:
 def test_processes_that_make_the_key_at_once_use_one(home: Path) -> None:
     """All wait for a starting shot; whoever is first, all have the same key then."""
     script = (
-        "import sys; from cowtm import trust; print('ready', flush=True);"
+        "import sys; from cowtm.journal import trust; print('ready', flush=True);"
         "sys.stdin.readline(); print(trust.key().secret.hex())"
     )
     processes = [

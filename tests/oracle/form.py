@@ -129,26 +129,32 @@ _CONSTANTS = [
 """Further types of constants, by name."""
 
 
-def form_of(names: Mapping[str, Any], *, classes: bool = True, module: str) -> Form:
+def form_of(
+    names: Mapping[str, Any], *, classes: bool = True, constants: bool = True, module: str
+) -> Form:
     """Describe what some names lead to.
 
     Args:
         names: name -> object.
         classes: whether classes of the namespace are described too; else they are told by
             identity, as befits copies that share them.
+        constants: whether tuples of constants count as objects, which may be shared; else they are
+            told by value, as befits what was stored.
         module: what the namespace is called.
 
     """
-    walk = _Walk(classes=classes, module=module)
+    walk = _Walk(classes=classes, constants=constants, module=module)
     tokens = {name: walk.token(value) for name, value in names.items()}
     walk.run()
     return Form(tokens, walk.records, walk.objects, walk.made)
 
 
-def session_form(home: Mapping[str, Any], *, classes: bool = True, module: str) -> Form:
+def session_form(
+    home: Mapping[str, Any], *, classes: bool = True, constants: bool = True, module: str
+) -> Form:
     """Describe the variables of a namespace, and the global random generators."""
     names = {name: home[name] for name in sorted(home) if not name.startswith("__")}
-    form = form_of(names, classes=classes, module=module)
+    form = form_of(names, classes=classes, constants=constants, module=module)
     form.names["<random>"] = hash(random.getstate())
     state: Any = np.random.get_state()
     form.names["<numpy.random>"] = hash((state[1].tobytes(), *state[2:]))
@@ -156,12 +162,13 @@ def session_form(home: Mapping[str, Any], *, classes: bool = True, module: str) 
 
 
 class _Walk:
-    def __init__(self, *, classes: bool, module: str) -> None:
+    def __init__(self, *, classes: bool, constants: bool, module: str) -> None:
         self.records: list[tuple[Any, ...]] = []
         self.objects: list[Any] = []
         self.made: set[int] = set()
         self._numbers: dict[int, int] = {}
         self._classes = classes
+        self._constants = constants
         self._module = module
 
     def run(self) -> None:
@@ -212,6 +219,10 @@ class _Walk:
             return "builtin", value.__qualname__
         if cls is types.FunctionType and value.__module__ != self._module:
             return "function", value.__module__, value.__qualname__
+        if not self._constants and (cls is tuple or cls is frozenset):
+            parts = [self.leaf(part) for part in value]
+            if None not in parts:
+                return "constant", cls.__name__, *(parts if cls is tuple else sorted(parts))
         return None
 
     def describe(self, value: Any) -> tuple[Any, ...]:

@@ -295,7 +295,7 @@ def check(
     *,
     hold: bool,
     in_place: bool = True,
-    between: Callable[[Session], None] = lambda session: None,  # noqa: ARG005
+    between: Callable[[Session], None] | None = None,
 ) -> None:
     """Run a program against the oracle.
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,9 +29,15 @@ class Wrong(AssertionError):
 
 
 class Session:
-    """A namespace, its time machine, and a way to run cells as IPython does."""
+    """A namespace, its time machine, and a way to run cells as IPython does.
 
-    def __init__(self) -> None:
+    Args:
+        stored: whether states may be on disk only.
+
+    """
+
+    def __init__(self, *, stored: bool = False) -> None:
+        self._stored = stored
         self.number = 0
         self.said: list[str] = []
         self._folder = tempfile.TemporaryDirectory(prefix="cowtm-oracle-")
@@ -67,7 +73,13 @@ class Session:
 
     def form(self, *, classes: bool = True) -> Form:
         """Describe the present."""
-        return session_form(self.home, classes=classes, module=NAME)
+        constants = not self._stored
+        return session_form(self.home, classes=classes, constants=constants, module=NAME)
+
+    def form_of(self, fresh: Mapping[str, Any]) -> Form:
+        """Describe copies of variables."""
+        names = {name: fresh[name] for name in sorted(fresh)}
+        return form_of(names, classes=False, constants=not self._stored, module=NAME)
 
     def demote(self) -> None:
         """Have all that is recorded on disk only."""
@@ -116,7 +128,8 @@ class Checked:
     Args:
         hold: keep every object of every state alive, so that all of them are survivors.
         in_place: whether survivors must keep their identity.
-        between: what is done with the session after every step.
+        between: what is done with the session after every step; if given, states may be on disk
+            only: constants are told by value then.
 
     """
 
@@ -125,12 +138,12 @@ class Checked:
         *,
         hold: bool,
         in_place: bool = True,
-        between: Callable[[Session], None] = lambda session: None,  # noqa: ARG005
+        between: Callable[[Session], None] | None = None,
     ) -> None:
-        self.session = Session()
+        self.session = Session(stored=between is not None)
         self.hold = hold
         self.in_place = in_place
-        self._between = between
+        self._between = between if between is not None else _nothing
         self.known: dict[Any, Known] = {}
         self.sources: dict[int, tuple[Any, str]] = {}
         self.position: Any = 0
@@ -182,7 +195,7 @@ class Checked:
         assert known.flat is not None
         present = self.session.form()
         fresh = dict(self.session.machine.vars(goal))
-        form = form_of({name: fresh[name] for name in sorted(fresh)}, classes=False, module=NAME)
+        form = self.session.form_of(fresh)
         form.names.update({n: t for n, t in known.flat.names.items() if n.startswith("<")})
         self._is(known.flat, form, f"vars({goal})")
         live = {id(value) for value in present.objects}
@@ -266,6 +279,10 @@ class Checked:
             if survivor is not None and objects[number] is not survivor:
                 where = known.form.path(number)
                 raise Wrong(f"past({goal}): {where} was alive and is another object now")
+
+
+def _nothing(session: Session) -> None:  # noqa: ARG001
+    """Leave a session as it is."""
 
 
 def _weak(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cowtm.database import Database
+    from cowtm.journal.database import Database
 
 APPLICATION = 0x636F7774
 """SQLite's application id of a journal: ``cowt``."""

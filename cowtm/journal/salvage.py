@@ -22,11 +22,11 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cowtm.database import PAGE, beside
 from cowtm.errors import Damaged
-from cowtm.locks import not_being_written
-from cowtm.tables import FIRST_ROOT, TABLES, Columns
-from cowtm.trust import Sealer, Verdict
+from cowtm.journal.database import PAGE, beside
+from cowtm.journal.locks import not_being_written
+from cowtm.journal.tables import FIRST_ROOT, TABLES, Columns
+from cowtm.journal.trust import Sealer, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,15 +6,15 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from cowtm.errors import CowtmError, Damaged, JournalInUse, NotAJournal
-from cowtm.header import COPIES, Header, whole_header
-from cowtm.salvage import first_rows
-from cowtm.tables import MASTER, Columns, Rows, StoredRows
+from cowtm.journal.header import COPIES, Header, whole_header
+from cowtm.journal.salvage import first_rows
+from cowtm.journal.tables import MASTER, Columns, Rows, StoredRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cowtm.database import Database
+    from cowtm.journal.database import Database
 
 
 def recognise(database: Database) -> tuple[Header, str]:

@@ -8,17 +8,17 @@ import secrets
 import sqlite3
 from typing import TYPE_CHECKING
 
-from cowtm.database import Database, beside, remove
 from cowtm.errors import BadInput, JournalInUse
-from cowtm.locks import WriterLock
-from cowtm.tables import APPLICATION, PUT
-from cowtm.trust import private_folder
+from cowtm.journal.database import Database, beside, remove
+from cowtm.journal.locks import WriterLock
+from cowtm.journal.tables import APPLICATION, PUT
+from cowtm.journal.trust import private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cowtm.sealed import SealedRows
+    from cowtm.journal.sealed import SealedRows
 
 COPIED = ("births", "notes", "chunks", "pages", "states")
 """Tables whose rows are copied."""

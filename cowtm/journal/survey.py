@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cowtm.errors import Damaged
-from cowtm.frames import split_keys
+from cowtm.journal.frames import split_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cowtm.ledger import Ledger
-    from cowtm.sealed import SealedRows
+    from cowtm.journal.ledger import Ledger
+    from cowtm.journal.sealed import SealedRows
 
 _NUMBER = "q"
 """Numbers of pages: 8 bytes each, the lowest first."""

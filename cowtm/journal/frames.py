@@ -6,11 +6,11 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from cowtm.errors import CowtmError, Damaged
-from cowtm.tables import PUT, WINDOW, first_place
+from cowtm.journal.tables import PUT, WINDOW, first_place
 
 if TYPE_CHECKING:
-    from cowtm.database import Database
-    from cowtm.sealed import SealedRows
+    from cowtm.journal.database import Database
+    from cowtm.journal.sealed import SealedRows
 
 ChunkKey: TypeAlias = tuple[bytes, int]
 """xxh3_128 of a chunk's bytes, and how many they are."""
@@ -29,7 +29,7 @@ class Frames(MutableMapping[ChunkKey, bytes]):
     Reading raises `KeyError` where there is none, `Damaged` where it is lost and `Untrusted` where
     it was altered; writing raises `DiskFull`.
 
-    Thread safety: as `cowtm.database`.
+    Thread safety: as `cowtm.journal.database`.
 
     """
 

@@ -1,7 +1,7 @@
 """A session on the disk: one SQLite file with states, pages of contents, classes and chunks.
 
 The journal deals in bytes and JSON; it neither makes nor reads a pickle. Every row is sealed
-(`cowtm.trust`) and judged when it is read: what was altered is refused, what is damaged is lost and
+(`cowtm.journal.trust`) and judged when it is read: what was altered is refused, what is damaged is lost and
 said to be, and nothing wrong is ever given. The format is described in ``docs/journal.md``.
 
 Thread safety: any thread may call anything; one works at a time, and a transaction of one thread
@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from cowtm.copying import copy_rows, taking_the_place_of
-from cowtm.database import Database, remove
 from cowtm.errors import BadInput, Damaged, JournalInUse, NotAJournal, StateNotFound
-from cowtm.frames import ChunkKey, Frames, chunk_key, key_bytes, split_keys
-from cowtm.header import COPIES, Kind, Signed, check, new_header
-from cowtm.ledger import Ledger
-from cowtm.locks import not_being_written
-from cowtm.recognition import has_header, recognise
-from cowtm.sealed import Parts, SealedRows
-from cowtm.survey import (
+from cowtm.journal.copying import copy_rows, taking_the_place_of
+from cowtm.journal.database import Database, remove
+from cowtm.journal.frames import ChunkKey, Frames, chunk_key, key_bytes, split_keys
+from cowtm.journal.header import COPIES, Kind, Signed, check, new_header
+from cowtm.journal.ledger import Ledger
+from cowtm.journal.locks import not_being_written
+from cowtm.journal.recognition import has_header, recognise
+from cowtm.journal.sealed import Parts, SealedRows
+from cowtm.journal.survey import (
     Lost,
     missing_states,
     packed_pages,
@@ -34,15 +34,15 @@ from cowtm.survey import (
     parsed_about,
     sizes_of,
 )
-from cowtm.tables import (
+from cowtm.journal.tables import (
     APPLICATION,
     PUT,
     REPLACE,
     SCHEMA,
     TABLES,
 )
-from cowtm.trust import Sealer, private_folder
-from cowtm.trust import key as user_key
+from cowtm.journal.trust import Sealer, private_folder
+from cowtm.journal.trust import key as user_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping

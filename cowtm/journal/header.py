@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cowtm.errors import Untrusted
-from cowtm.tables import FORMAT, Columns
-from cowtm.trust import Key, Sealer, Verdict
+from cowtm.journal.tables import FORMAT, Columns
+from cowtm.journal.trust import Key, Sealer, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,9 +2,9 @@
 
 While SQLite can read the file, rows come from there. At the first sign of damage a reader gives up
 on SQLite's trees, looks at every page of the file once, and goes on with the rows that are whole
-(`cowtm.salvage`). A writer stops: a damaged file is not written.
+(`cowtm.journal.salvage`). A writer stops: a damaged file is not written.
 
-Thread safety: as `cowtm.database`.
+Thread safety: as `cowtm.journal.database`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import contextlib
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from cowtm.errors import BadInput, Damaged, JournalInUse, StateNotFound, Untrusted
-from cowtm.salvage import RescuedRows
-from cowtm.tables import DELETE, Columns, Rows, StoredRows
-from cowtm.trust import Sealer, Verdict
+from cowtm.journal.salvage import RescuedRows
+from cowtm.journal.tables import DELETE, Columns, Rows, StoredRows
+from cowtm.journal.trust import Sealer, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from cowtm.database import Database
+    from cowtm.journal.database import Database
 
 Parts: TypeAlias = tuple[bytes, ...]
 """What a row holds, without its seal."""

@@ -30,7 +30,7 @@ from cowtm.errors import (
     JournalNotFound,
     NotAJournal,
 )
-from cowtm.locks import WriterLock
+from cowtm.journal.locks import WriterLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
