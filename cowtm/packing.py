@@ -18,6 +18,7 @@ from typing import Any
 
 import xxhash
 
+from cowtm.aside import import_aside
 from cowtm.errors import Damaged
 
 PLAIN = 0
@@ -167,7 +168,7 @@ def _compress(memory: memoryview, itemsize: int) -> bytes:
 
 @functools.cache
 def _blosc2() -> Any:
-    import blosc2  # noqa: PLC0415  0.9 s and 60 MB with its own imports: not when we are loaded
-
+    # 0.9 s and 60 MB with its own imports: not when we are loaded
+    blosc2: Any = import_aside("blosc2")
     blosc2.set_releasegil(True)
     return blosc2

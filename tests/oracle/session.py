@@ -233,7 +233,7 @@ class Checked:
             known.weak = []
         self.session.leave()
         machine = self.session.machine
-        self.position = list(machine.states)[-1]
+        self.position = machine.archive._timeline.position  # noqa: SLF001
         self._is(self.known[self.position].form, self.session.form(), "resume")
         self._second_capture_is_empty("resume")
         if set(machine.states) != set(self.known):
