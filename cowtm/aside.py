@@ -42,9 +42,7 @@ def import_aside(name: str) -> ModuleType:
                 names[drawer] = method
 
 
-def _drawer(
-    here: int, shared: Callable[..., Any], own: Callable[..., Any]
-) -> Callable[..., Any]:
+def _drawer(here: int, shared: Callable[..., Any], own: Callable[..., Any]) -> Callable[..., Any]:
     """Return what draws from one generator in one thread, from another in all others."""
 
     def draw(*arguments: Any, **keywords: Any) -> Any:

@@ -11,9 +11,9 @@ import abc
 import copyreg
 import enum
 import sys
-from _abc import _abc_init, _get_dump  # type: ignore[attr-defined]
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from cowtm.kinds.instances import VALUE_BASES, plain_value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_abc: Any = import_module("_abc")
 _BEGIN = ("__module__", "__qualname__", "__slots__", "__orig_bases__", "__doc__")
 _LATER = ("__abstractmethods__", "_abc_impl")
 _HOOK = "__init_subclass__"
@@ -91,7 +92,7 @@ def registered_with(cls: type) -> tuple[type, ...]:
     """Return the classes that were registered with an abstract base class."""
     if not issubclass(type(cls), abc.ABCMeta):
         return ()
-    found = (reference() for reference in _get_dump(cls)[0])
+    found = (reference() for reference in _abc._get_dump(cls)[0])  # noqa: SLF001  it has no other name
     return tuple(known for known in found if known is not None)
 
 
@@ -101,7 +102,7 @@ def make_class(birth: Birth) -> type:
     with _hooks_passed_by(birth.bases):
         made: Any = type.__new__(birth.meta, birth.name, birth.bases, begin)
     if issubclass(birth.meta, abc.ABCMeta):
-        _abc_init(made)
+        _abc._abc_init(made)  # noqa: SLF001  it has no other name
         made.__abstractmethods__ = birth.abstract
     if issubclass(birth.meta, enum.EnumMeta):
         members: dict[str, Any] = {}
@@ -142,12 +143,13 @@ def bare_member(cls: type, beneath: tuple[Any, ...]) -> Any:
 def give_attributes(cls: type, attributes: dict[str, dict[str, Any]]) -> None:
     """Give the members of an enumeration what they held."""
     for names, member in _members(cls):
-        vars(member).update(attributes.get(names[0], {}))
+        held: dict[str, Any] = member.__dict__
+        held.update(attributes.get(names[0], {}))
 
 
 def is_named(member: Any) -> bool:
     """Tell the members that an enumeration lists from combinations of flags."""
-    return getattr(type(member), _MEMBERS).get(member._name_) is member  # noqa: SLF001
+    return getattr(type(member), _MEMBERS).get(member._name_) is member
 
 
 def combination_of(member: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -162,7 +164,7 @@ def combination(cls: Any, beneath: tuple[Any, ...], attributes: dict[str, Any]) 
     found = known.get(attributes.get("_value_")) if isinstance(known, dict) else None
     if found is None:
         found = bare_member(cls, beneath)
-        vars(found).update(attributes)
+        found.__dict__.update(attributes)
     return found
 
 

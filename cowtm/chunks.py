@@ -164,12 +164,13 @@ class ChunkStore:
             itemsize: bytes of an element, by which a new chunk will be packed.
 
         Raises:
-            DiskFull: the memory alone is more than `limit`, and the disk takes no more.
+            DiskFull: the memory alone is more than `limit`, which is at least a chunk, and the disk
+                takes no more.
 
         """
         if self._dead:
             self._let_go()
-        if self.limit is None or len(memory) <= self.limit:
+        if self.limit is None or self.limit < CHUNK or len(memory) <= self.limit:
             return [self._put(piece, itemsize) for piece in pieces(memory)]
         return self._split_huge(memory, itemsize)
 

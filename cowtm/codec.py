@@ -276,7 +276,8 @@ class Codec:
             numbers = [oid for side in sides for oid, _ in side]
             numbers += [ref // 2 for refs in names.values() for ref in refs if ref % 2]
             highest = max(highest, *numbers, 0)
-        self.naming.reserve(highest)
+        if highest:
+            self.naming.reserve(highest)
 
     def value(self, node: Node | None, value: object) -> Any:
         """Give what a place stands for, a node's content or a leaf; anything else as it is."""

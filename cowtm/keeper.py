@@ -25,7 +25,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,8 @@ class Keeper:
         self._weighed = _Weighed()
         self._said: set[str] = set()
         self._failure = ""
-        self._closed = False
+        self._fresh_bytes = 0
+        self._closed = self._continues = False
         self._work = threading.RLock()
         self._background = Background(self._do)
         timeline.stored = self
@@ -165,6 +166,8 @@ class Keeper:
             self.words.append(
                 f"cowtm: the journal stays {journal.path}; spill_dir says where the next one goes."
             )
+        if limits.autosave != self._limits.autosave:
+            self._continues = False
         self._limits = limits
         self._said.clear()
         self._bound_chunks()
@@ -218,6 +221,9 @@ class Keeper:
         That is more than `QUEUE` states, or contents beyond the budget. Nobody waits for a disk
         that takes nothing.
         """
+        fresh = self._timeline.fresh
+        with suppress(KeyError, RuntimeError):  # the thread has just taken them all
+            self._fresh_bytes += _about_bytes(fresh[next(reversed(fresh), 0)])
         self._background.wait_while(self._is_far_behind)
 
     def flush(self) -> None:
@@ -246,6 +252,7 @@ class Keeper:
     def use(self, mirror: Mirror, codec: Codec) -> None:
         """Go on with another mirror, whose states a journal has, as the timeline does by now."""
         self._mirror = mirror
+        self._continues = True
         self._weighed = _Weighed()
         self._writer.use(mirror, codec)
         mirror.store.disk = Frames(self)
@@ -274,7 +281,7 @@ class Keeper:
         self._background.close()
         with self._work:
             try:
-                if self._limits.autosave:
+                if self._saves:
                     self._save_news()
             except Exception as error:  # noqa: BLE001  nobody is left to handle it: it is told
                 numbers = names_text([str(number) for number in self._writer.unsaved])
@@ -303,6 +310,11 @@ class Keeper:
         """Return what reads and writes the journal, which is made if there is none."""
         return self._writer.open()
 
+    @property
+    def _saves(self) -> bool:
+        """Whether states are saved as they are born: as wished, or where a journal is continued."""
+        return self._limits.autosave or self._continues
+
     # -- the work ------------------------------------------------------------------------------
 
     def _do(self) -> None:
@@ -317,7 +329,7 @@ class Keeper:
         """Write what is to be written, and take out of the journal what is gone."""
         self._take_news()
         try:
-            if self._limits.autosave:
+            if self._saves:
                 self._save_news()
             self._writer.remove_rows()
         except _FAILURES as error:
@@ -330,6 +342,7 @@ class Keeper:
             self.words.append("cowtm: states are saved again.")
 
     def _take_news(self) -> None:
+        self._fresh_bytes = 0
         self._weighed.since += sum(map(_about_bytes, self._writer.take_news()))
         self._background.progress()
 
@@ -339,10 +352,9 @@ class Keeper:
         self._writer.write_all(self._background.progress)
 
     def _is_far_behind(self) -> bool:
-        if self._limits.autosave and not self._failure and self._writer.backlog > QUEUE:
+        if self._saves and not self._failure and self._writer.backlog > QUEUE:
             return True
-        fresh = list(self._timeline.fresh.values())
-        return sum(map(_about_bytes, fresh)) > self.memory_budget // HASTE_SHARE
+        return self._fresh_bytes > self.memory_budget // HASTE_SHARE
 
     def _tell(self, line: str) -> None:
         """Say something at the next occasion, each thing once until the settings change."""
@@ -365,7 +377,9 @@ class Keeper:
             started = time.perf_counter()
             deltas = [state.delta.contents for state in states if state.delta is not None]
             sides: list[Any] = [side for each in deltas for side in (each.before, each.after)]
-            contents = self._mirror.table.weigh(sides) + OVERHEAD * len(self._mirror.store)
+            table, store = self._mirror.table, self._mirror.store
+            contents = table.weigh(sides) + OVERHEAD * len(store)
+            contents += sum(map(sys.getsizeof, [table, *sides]))
             self._weighed.note(contents, time.perf_counter() - started)
         return self.contents
 
@@ -473,13 +487,9 @@ class Keeper:
         finally:
             if numbers:
                 numbers.sort(key=order)
-                what = (
-                    f"state {numbers[0]} was"
-                    if len(numbers) == 1
-                    else f"{len(numbers)} states were"
-                )
-                listed = f": {names_text([*map(str, numbers)])}" if len(numbers) > 1 else ""
-                self.words.append(f"cowtm: {what} dropped{listed}, {why}.")
+                many = f"{len(numbers)} states ({names_text([*map(str, numbers)])}) were"
+                what = many if len(numbers) > 1 else f"state {numbers[0]} was"
+                self.words.append(f"cowtm: {what} dropped {why}.")
 
 
 def _setting(name: str) -> str:
@@ -583,5 +593,8 @@ def _abandon_all() -> None:
         keeper.abandon()
 
 
+# Finalizers close what is left of journals when the interpreter ends. They must come after this, so
+# the first of all finalizers is made before.
+weakref.finalize(_alive, _alive.clear)
 atexit.register(_close_all)
 os.register_at_fork(after_in_child=_abandon_all)

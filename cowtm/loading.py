@@ -43,7 +43,11 @@ def load(path: Any, *, trust: bool = False) -> Archive:
     """
     if is_url(path):
         folder = tempfile.TemporaryDirectory(prefix="cowtm-")
-        archive = _archive(fetched(path, Path(folder.name)), str(path), trust=trust)
+        try:
+            archive = _archive(fetched(path, Path(folder.name)), str(path), trust=trust)
+        except BaseException:
+            folder.cleanup()
+            raise
         weakref.finalize(archive, folder.cleanup)
         return archive
     where = as_path(path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cowtm.changes import FEW, Changes, History
 from cowtm.display import Table, describe, names_text
 from cowtm.errors import NameNotFound
+from cowtm.kinds.base import differ
 from cowtm.mirror import Mirror, is_variable
 from cowtm.native import UNSET, Content, Node
 from cowtm.recorder import names_in
@@ -110,10 +111,10 @@ class Lookup:
                 rows.append((name, "added", describe(new, after_of)))
             elif new is UNSET:
                 rows.append((name, "removed", describe(old, before_of)))
-            elif old is not new:
+            elif differ(old, new):
                 said = f"{describe(old, before_of)} to {describe(new, after_of)}"
                 rows.append((name, "rebound", said))
-            elif name in changes.names:
+            elif name in changes.names and type(new) is Node:
                 rows.append((name, "changed", changes.account(name, before_of, after_of)))
         notes = () if rows else ("no variable differs",)
         return Table(f"from after cell {start} to after cell {goal}", _DIFF, rows, notes)

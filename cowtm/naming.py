@@ -102,10 +102,14 @@ class Naming:
         """Write down what a class was born with, if that is not done yet."""
         if node.oid in self._born or node.object is GONE:
             return
-        self._born.add(node.oid)
-        later = pages.dump([attributes_of(node.object), registered_with(node.object)], self)
-        page = pages.dump([birth_of(node.object), later.data], self)
-        self._journal.put_birth(node.oid, page.data)
+        self._born.add(node.oid)  # first: what it is born with may lead back to it
+        try:
+            later = pages.dump([attributes_of(node.object), registered_with(node.object)], self)
+            page = pages.dump([birth_of(node.object), later.data], self)
+            self._journal.put_birth(node.oid, page.data)
+        except BaseException:
+            self._born.discard(node.oid)
+            raise
 
     def class_of(self, oid: int) -> type:
         """Give the class of the notebook with a number, made anew if need be."""
@@ -184,6 +188,6 @@ class Naming:
         return self._held[key]
 
     def _keep_value(self, key: tuple[str, int], value: object) -> None:
-        """Keep an object alive under its name, which it has in whatever journal it is written to."""
+        """Keep an object alive under its name, which it has in every journal."""
         self._held[key] = value
         self._names[id(value)] = key

@@ -155,7 +155,11 @@ class Unportable:
 
 def _dumps(value: object, process: Process, page: Page) -> bytes:
     file = io.BytesIO()
-    _Pickler(file, process, page).dump(value)
+    pickler = _Pickler(file, process, page)
+    try:
+        pickler.dump(value)
+    finally:
+        pickler.forget()
     return file.getvalue()
 
 
@@ -203,6 +207,10 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             id(MemberDescriptorType): self._name_descriptor,
             id(GetSetDescriptorType): self._name_descriptor,
         }
+
+    def forget(self) -> None:
+        """Let go of what was pickled at once: the methods here make a cycle."""
+        self._by_type.clear()
 
     def persistent_id(self, obj: Any) -> Name | None:
         """Name what the process has; None has it pickled."""
@@ -282,6 +290,7 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         return _held(value, self._process, self._page)
 
     def _name_reference(self, value: object) -> Name:
+        self._page.lost.append("a weak reference")
         return "reference", *self._process.hold(value)
 
     def _name_held(self, held: Held) -> Name:
@@ -314,7 +323,7 @@ def _bare(cls: type) -> Any:
     return object.__new__(cls)
 
 
-_ALIAS: type = type(Generic[TypeVar("_Any")])  # type: ignore[misc,index]
+_ALIAS: type = type(Generic[TypeVar("_Any")])  # type: ignore[index]
 """What `Stack[int]` is, for a class that derives from `Generic`."""
 
 
@@ -404,10 +413,8 @@ def _read_member(_: Process, cls: Any, name: str) -> Any:
     return cls._member_map_[name]  # aliases and all
 
 
-def _read_combination(
-    process: Process, owner: str, number: int, cls: type, beneath: Any, attributes: Any
-) -> Any:
-    return process.held(owner, number, lambda: combination(cls, beneath, attributes))
+def _read_combination(process: Process, owner: str, number: int, *made: Any) -> Any:
+    return process.held(owner, number, lambda: combination(*made))
 
 
 _READERS: dict[str, Callable[..., Any]] = {

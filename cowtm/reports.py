@@ -141,9 +141,11 @@ class MemoryReport(Report):
         figures = self._figures
         size = {name: size_text(value) for name, value in figures.items() if type(value) is int}
         notes = [
-            f"in memory: {size['raw']} raw, {size['packed']} packed, {size['contents']} contents "
-            f"of objects; the budget is {size['memory_budget']}, "
-            f"{share_text(figures['memory'], figures['memory_budget'])} of it is used",
+            (
+                f"in memory: {size['raw']} raw, {size['packed']} packed, {size['contents']} "
+                f"contents of objects; the budget is {size['memory_budget']}, "
+                f"{share_text(figures['memory'], figures['memory_budget'])} of it is used"
+            ),
             f"arrays and buffers: {size['chunks']} unpacked, {size['shared']} of it in several "
             "versions" + (f"; packed to 1/{figures['ratio']:.1f}" if figures["ratio"] > 1 else ""),
             f"the process takes {size['process']}",

@@ -192,7 +192,7 @@ class Writer:
         for serial in sorted(self._dirty):
             self.write(self._dirty[serial])
             progress()
-        self._note_missing()
+        self._note_missing(self._missing_now())
 
     def write(self, state: State) -> None:
         """Write a state into the journal, or write anew what changed of it.
@@ -251,9 +251,10 @@ class Writer:
             if state.delta is not None and holds_places(state.delta):
                 self.write(state)
         journal = codec.journal
+        missing = self._missing_now()  # the timeline's lock comes before the journal's
         with journal.transaction():
             journal.remove(self._doomed)
-            self._note_missing()
+            self._note_missing(missing)
         for serial in self._doomed:
             self._rows.pop(serial, None)
         self._doomed.clear()
@@ -263,10 +264,12 @@ class Writer:
         journal.sweep(needed, self._mirror.store)
         self._littered = False
 
-    def _note_missing(self) -> None:
-        """Write down which states are missing, and why, if that is not written yet."""
+    def _missing_now(self) -> dict[Number, str]:
         with self._lock:
-            missing = dict(self._timeline.missing)
+            return dict(self._timeline.missing)
+
+    def _note_missing(self, missing: dict[Number, str]) -> None:
+        """Write down which states are missing, and why, if that is not written yet."""
         if missing != self._missing:
             self.open().journal.put_note("missing", [[*item] for item in missing.items()])
             self._missing = missing

@@ -41,6 +41,10 @@ def variables_form(names: Mapping[str, Any]) -> Form:
 
 
 def of_variables(form: Form) -> Form:
-    """Leave out of a session's form what is no variable."""
+    """Leave out of a session's form what is no variable, and the identity of what has nothing else.
+
+    A lock is another one elsewhere.
+    """
     names = {name: token for name, token in form.names.items() if not name.startswith("<")}
-    return Form(names, form.records, form.objects, form.made)
+    records = [record[:2] if record[1:2] == ("itself",) else record for record in form.records]
+    return Form(names, records, form.objects, form.made)

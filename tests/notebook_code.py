@@ -151,8 +151,10 @@ CASES: dict[str, Case] = {
     "operators": Case(
         "class Vec:\n    def __init__(self, *v): self.v = v\n"
         "    def __add__(self, o): return Vec(*(a + b for a, b in zip(self.v, o.v)))\n"
-        "    def __eq__(self, o): return self.v == o.v\n    def __hash__(self): return hash(self.v)\n"
-        "    def __len__(self): return len(self.v)\n    def __getitem__(self, i): return self.v[i]\n"
+        "    def __eq__(self, o): return self.v == o.v\n"
+        "    def __hash__(self): return hash(self.v)\n"
+        "    def __len__(self): return len(self.v)\n"
+        "    def __getitem__(self, i): return self.v[i]\n"
         "    def __call__(self): return 'called'\n    def __repr__(self): return f'Vec{self.v}'\n"
         "    def __enter__(self): return self\n    def __exit__(self, *a): return True\n"
         "vec = Vec(1, 2)\nkeyed = {vec: 'found'}",
@@ -199,14 +201,13 @@ CASES: dict[str, Case] = {
         (
             "square.area(), isinstance(square, Shape), isinstance(odd_one, Shape)",
             "sorted(Shape.__abstractmethods__), isinstance(5, Shape)",
-            "(lambda: [str(e) for e in [__import__('builtins')]])() and Shape.__abstractmethods__ "
-            "== frozenset({'area', 'name'})",
         ),
     ),
     "collections' own": Case(
         "import collections.abc\nclass Deck(collections.abc.Sequence):\n"
         "    def __init__(self): self.c = list('abc')\n"
-        "    def __len__(self): return len(self.c)\n    def __getitem__(self, i): return self.c[i]\n"
+        "    def __len__(self): return len(self.c)\n"
+        "    def __getitem__(self, i): return self.c[i]\n"
         "deck = Deck()",
         ("list(deck), 'b' in deck, list(reversed(deck)), deck.index('c')",),
     ),
@@ -250,7 +251,8 @@ CASES: dict[str, Case] = {
         ),
     ),
     "module called otherwise": Case(
-        "class Foreign: pass\nForeign.__module__ = 'elsewhere'\nforeign = Foreign()\nforeign.a = [1]",
+        "class Foreign: pass\nForeign.__module__ = 'elsewhere'\nforeign = Foreign()\n"
+        "foreign.a = [1]",
         ("foreign.a, type(foreign) is Foreign, Foreign.__name__",),
     ),
     # dataclasses
@@ -280,7 +282,8 @@ CASES: dict[str, Case] = {
     ),
     "dataclass frozen with slots": Case(
         "@dataclass(frozen=True, slots=True, eq=True)\nclass Ice:\n    a: object\n    b: int = 0\n"
-        "@dataclass\nclass Derived(Item):\n    extra: int = 9\nice, derived = Ice([1]), Derived('q')",
+        "@dataclass\nclass Derived(Item):\n    extra: int = 9\n"
+        "ice, derived = Ice([1]), Derived('q')",
         ("ice, ice == Ice([1]), derived, derived.total(), isinstance(derived, Item)",),
     ),
     "dataclass with more": Case(
@@ -291,7 +294,8 @@ CASES: dict[str, Case] = {
     ),
     # enumerations
     "enum": Case(
-        "import enum\nclass Colour(enum.Enum):\n    RED = 1\n    BLUE = enum.auto()\n    CRIMSON = 1\n"
+        "import enum\nclass Colour(enum.Enum):\n    RED = 1\n    BLUE = enum.auto()\n"
+        "    CRIMSON = 1\n"
         "    def loud(self): return self.name.upper()\n    @property\n"
         "    def soft(self): return self.name.lower()\nchosen = [Colour.RED, Colour.BLUE]",
         (
@@ -333,9 +337,10 @@ CASES: dict[str, Case] = {
     "enum that makes its members": Case(
         "class Coord(bytes, enum.Enum):\n    def __new__(cls, value, label):\n"
         "        made = bytes.__new__(cls, [value])\n        made._value_ = value\n"
-        "        made.label = label\n        return made\n    PX = (0, 'P.X')\n    VY = (3, 'V.Y')\n"
+        "        made.label = label\n        return made\n    PX = (0, 'P.X')\n"
+        "    VY = (3, 'V.Y')\n"
         "    @classmethod\n    def _missing_(cls, value): return cls.PX\ncoord = Coord.VY",
-        ("coord, coord.label, Coord(3) is coord, bytes(coord), Coord(99) is Coord.PX",),
+        ("coord.name, coord.label, Coord(3) is coord, bytes(coord), Coord(99) is Coord.PX",),
     ),
     "enum that numbers itself": Case(
         "class Suit(enum.Enum):\n    def _generate_next_value_(name, start, count, last):\n"
@@ -365,7 +370,8 @@ CASES: dict[str, Case] = {
         ),
     ),
     "numbers": Case(
-        "import decimal, fractions\ncost = decimal.Decimal('1.10')\nhalf = fractions.Fraction(1, 2)\n"
+        "import decimal, fractions\ncost = decimal.Decimal('1.10')\n"
+        "half = fractions.Fraction(1, 2)\n"
         "huge = 7 ** 500\nodd_floats = [float('nan'), float('inf'), -0.0, 1e-320]\nz = 1 - 2j",
         ("cost, half, huge, [repr(f) for f in odd_floats], z, cost + 1",),
     ),
@@ -373,10 +379,7 @@ CASES: dict[str, Case] = {
         "import re, pathlib, uuid, string\nword = re.compile(r'(\\w+)', re.I)\n"
         "where = pathlib.Path('a') / 'b'\nident = uuid.UUID(int=7)\n"
         "odd_text = 'caf\\u00e9 \\ud800 \\U0001f600'\ntemplate = string.Template('$x')",
-        (
-            "word.findall('ab cd'), word.flags, where, ident, odd_text, template.substitute(x=1)",
-            "word is re.compile(r'(\\w+)', re.I)",
-        ),
+        ("word.findall('ab cd'), word.flags, where, ident, odd_text, template.substitute(x=1)",),
     ),
     "modules": Case(
         "import math, os.path, collections.abc\nimport numpy as np\nmods = [math, os.path]",
@@ -406,10 +409,6 @@ CASES: dict[str, Case] = {
         "noted[key] = 1\nheld_weakly = weakref.WeakSet([key])\n"
         "by_name = weakref.WeakValueDictionary(a=key)",
         ("type(noted).__name__, type(held_weakly).__name__, type(by_name).__name__",),
-    ),
-    "contexts": Case(
-        "import contextvars\nvariable = contextvars.ContextVar('variable', default=5)",
-        ("variable.name",),
     ),
     # random numbers
     "random generators": Case(

@@ -55,7 +55,7 @@ class Recording:
     @property
     def keeper(self) -> Keeper:
         """What keeps the archive."""
-        keeper: Keeper = self.tm._keeper  # noqa: SLF001  users have no need of it
+        keeper: Keeper = self.tm._keeper
         return keeper
 
     def cell(self, source: str, *, note: bool = False) -> int:

@@ -7,31 +7,41 @@ way one travels, the namespace must be what it was, in the objects that are stil
 from __future__ import annotations
 
 from random import Random
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle.form import form_of
-from oracle.mutants import EXAMPLES
-from oracle.programs import START, Program, check, program, smallest
-from oracle.session import NAME, Checked, Wrong
+from oracle.mutants import EXAMPLES, STORED_EXAMPLES
+from oracle.programs import START, Program, check, program, smallest, stored_program
+from oracle.session import NAME, Checked, Session, Wrong
+
+from cowtm import shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 SEEDS = 60
 """Programs that are the same in every run; Hypothesis adds others."""
 
+STORED_SEEDS = 20
+"""The same for sessions that are stored, which take longer."""
 
-def explain(steps: Program, *, hold: bool, error: Exception) -> str:
+
+def explain(steps: Program, error: Exception, **how: Any) -> str:
     """Say what is wrong, with the smallest program that shows it."""
-    lines = "\n".join(f"  {step!r}" for step in smallest(steps, hold=hold))
+    lines = "\n".join(f"  {step!r}" for step in smallest(steps, **how))
     return f"{type(error).__name__}: {error}\n{lines}"
 
 
-def holds(steps: Program, *, hold: bool) -> None:
+def holds(steps: Program, **how: Any) -> None:
     """Fail, with a small program, if a law does not hold."""
     try:
-        check(steps, hold=hold)
+        check(steps, **how)
     except Exception as error:  # noqa: BLE001  whatever goes wrong is shown
-        pytest.fail(explain(steps, hold=hold, error=error))
+        pytest.fail(explain(steps, error, **how))
 
 
 @pytest.mark.parametrize("seed", range(0, SEEDS, 10))
@@ -52,6 +62,46 @@ def test_the_same_programs_every_time(seed: int, hold: bool) -> None:  # noqa: F
 def test_other_programs_every_time(random: Random, hold: bool) -> None:  # noqa: FBT001
     """The laws hold for programs that nobody has seen before."""
     holds(program(random), hold=hold)
+
+
+@pytest.fixture
+def forgetful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nothing that is read from a journal be kept: the next reading gives other objects."""
+    monkeypatch.setattr(shelf, "CACHE", 1)
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+
+
+@pytest.mark.parametrize("seed", range(0, STORED_SEEDS, 5))
+@pytest.mark.parametrize("hold", [True, False], ids=["held", "let go"])
+@pytest.mark.usefixtures("forgetful")
+def test_sessions_on_disk(seed: int, hold: bool) -> None:  # noqa: FBT001
+    """The laws hold where all states are on disk between cells, and some are dropped there."""
+    for number in range(seed, seed + 5):
+        steps = stored_program(Random(number), leaves=0)
+        holds(steps, hold=hold, between=Session.demote)
+
+
+@pytest.mark.parametrize("seed", range(0, STORED_SEEDS, 5))
+@pytest.mark.parametrize("between", [Session.demote, Session.flush], ids=["disk", "memory"])
+def test_sessions_that_are_resumed(
+    seed: int,
+    between: Callable[[Session], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The laws hold in sessions that are saved and gone on with in new namespaces, twice."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    for number in range(seed, seed + 5):
+        holds(stored_program(Random(number), leaves=2), hold=number % 2 == 0, between=between)
+
+
+@pytest.mark.parametrize("number", range(len(STORED_EXAMPLES)))
+@pytest.mark.parametrize("between", [Session.demote, Session.flush], ids=["disk", "memory"])
+@pytest.mark.usefixtures("forgetful")
+def test_stored_examples(number: int, between: Callable[[Session], None]) -> None:
+    """The laws hold for programs made to bring up what is seldom in sessions that are stored."""
+    check(STORED_EXAMPLES[number], hold=False, between=between)
+    check(STORED_EXAMPLES[number], hold=True, between=between)
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))

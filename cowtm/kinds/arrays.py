@@ -15,7 +15,16 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from cowtm.chunks import ChunkStore, total, write_back
-from cowtm.kinds.base import ByValue, Commit, ContentOf, Kind, Layout, NotCapturable, resolved
+from cowtm.kinds.base import (
+    ByValue,
+    Commit,
+    ContentOf,
+    Kind,
+    Layout,
+    NotCapturable,
+    differ,
+    resolved,
+)
 from cowtm.kinds.buffers import address_of
 
 BUFFERS = (bytes, bytearray, memoryview)
@@ -182,7 +191,7 @@ class ArrayKind(Kind):
             return f"{before.text()} to {after.text()}"
         left, right = old[4 : 4 + old[3]], new[4 : 4 + new[3]]
         if after.dtype.hasobject:
-            changed = sum(a is not b for a, b in zip(left, right, strict=False))
+            changed = sum(map(differ, left, right))
             return f"{changed} of {len(right)} elements changed"
         pairs = [(a, b) for a, b in zip(left, right, strict=False) if a is not b]
         width = max(after.dtype.itemsize, 1)

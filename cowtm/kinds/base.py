@@ -9,6 +9,7 @@ Reading never runs the user's code: it goes past overridden methods to the built
 
 from __future__ import annotations
 
+import pickle
 import sys
 import weakref
 from collections.abc import Callable, Sequence
@@ -22,6 +23,9 @@ Commit = Callable[[], object]
 
 ContentOf = Callable[[Node], Content | None]
 """Gives the content of a node in the state that is looked at."""
+
+PROTOCOL = 5
+"""The pickle protocol that objects are asked to reduce themselves for."""
 
 HEAP_TYPE = 1 << 9
 """Py_TPFLAGS_HEAPTYPE: made at run time, by a class statement or by an extension."""
@@ -151,7 +155,7 @@ class Kind:
 
     def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:
         """Say in a few words what changed between two contents of one object."""
-        changed = sum(a is not b for a, b in zip(old, new, strict=False))
+        changed = sum(map(differ, old, new))
         changed += abs(len(old) - len(new))
         return f"{changed} of {len(new)} parts changed"
 
@@ -164,6 +168,34 @@ class Kind:
     ) -> str:
         """Say what changed in an object with all that it holds; nothing if `account` has to."""
         return ""
+
+
+_EXACT = (int, str, bytes, bool, type(None), type, type(Ellipsis))
+
+
+def same_leaf(old: object, new: object) -> bool:
+    """Compare two immutable leaves by value, exactly: types, signs of zero and NaNs count."""
+    if old is new:
+        return True
+    cls = type(old)
+    if cls is not type(new):
+        return False
+    if any(cls is plain for plain in _EXACT):
+        return old == new
+    if isinstance(old, ByValue):
+        return old.matches(new)
+    try:
+        return pickle.dumps(old, PROTOCOL) == pickle.dumps(new, PROTOCOL)
+    except Exception:  # noqa: BLE001  what can't be compared counts as changed
+        return False
+
+
+def differ(old: object, new: object) -> bool:
+    """Tell whether two slots differ, as reports count it.
+
+    A leaf that was read from a journal is another object than the one it was.
+    """
+    return old is not new and (type(old) is Node or type(new) is Node or not same_leaf(old, new))
 
 
 def resolved(slot: Any) -> Any:
@@ -443,7 +475,7 @@ class InstanceKind(Kind):
     def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:
         """Name the attributes that changed."""
         before, after = self._named(old), self._named(new)
-        changed = [name for name in after if after[name] is not before.get(name, UNSET)]
+        changed = [name for name in after if differ(before.get(name, UNSET), after[name])]
         gone = [name for name in before if name not in after]
         return _listed("attributes", changed, gone)
 

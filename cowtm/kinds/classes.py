@@ -11,7 +11,7 @@ from types import GetSetDescriptorType
 from typing import Any
 
 from cowtm.errors import CannotRestore
-from cowtm.kinds.base import Commit, Kind, class_dict, is_heap_type
+from cowtm.kinds.base import Commit, Kind, class_dict, differ, is_heap_type
 from cowtm.native import SELECT
 
 _OWN_BUSINESS = frozenset({"__dict__", "__weakref__", "_abc_impl", "__abstractmethods__"})
@@ -93,7 +93,7 @@ class ClassKind(Kind):
         """Name the attributes that changed."""
         before = dict(zip(old[1 + old[0] :: 2], old[2 + old[0] :: 2], strict=True))
         after = dict(zip(new[1 + new[0] :: 2], new[2 + new[0] :: 2], strict=True))
-        names = [n for n in after if n not in before or before[n] is not after[n]]
+        names = [n for n in after if n not in before or differ(before[n], after[n])]
         names += [n for n in before if n not in after]
         return f"class attributes {', '.join(names[:3])} changed"
 

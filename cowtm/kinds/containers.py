@@ -10,7 +10,15 @@ import collections
 from collections.abc import Sequence
 from typing import Any
 
-from cowtm.kinds.base import Commit, ContentOf, Kind, Layout, pairs_to_dict, plan_dict
+from cowtm.kinds.base import (
+    Commit,
+    ContentOf,
+    Kind,
+    Layout,
+    differ,
+    pairs_to_dict,
+    plan_dict,
+)
 from cowtm.native import DICT, LIST, SET, TUPLE
 
 
@@ -109,7 +117,7 @@ class SetKind(_Sized):
 
     def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:
         """Tell how many elements came and went."""
-        before, after = {id(v) for v in old}, {id(v) for v in new}
+        before, after = set(map(_as_key, old)), set(map(_as_key, new))
         return f"{len(after - before)} elements came, {len(before - after)} went"
 
 
@@ -190,7 +198,7 @@ class SubclassKind(Kind):
     def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:
         """Tell what changed in the body, or that attributes did."""
         left, right = old[2 : 2 + old[1]], new[2 : 2 + new[1]]
-        if len(left) == len(right) and all(a is b for a, b in zip(left, right, strict=True)):
+        if len(left) == len(right) and not any(map(differ, left, right)):
             return "its attributes changed"
         if issubclass(self.cls, dict):
             return account_items(left, right)
@@ -392,23 +400,28 @@ def account_sequence(old: Sequence[Any], new: Sequence[Any]) -> str:
     """Tell the length before and after, or how many elements changed."""
     if len(old) != len(new):
         return f"length {len(old)} to {len(new)}"
-    changed = sum(a is not b for a, b in zip(old, new, strict=True))
+    changed = sum(map(differ, old, new))
     return f"{changed} of {len(new)} elements changed"
 
 
 def account_items(old: Sequence[Any], new: Sequence[Any]) -> str:
     """Tell how many keys came, went and got another value."""
-    before = {id(key): old[2 * i + 1] for i, key in enumerate(old[::2])}
-    after = {id(key): new[2 * i + 1] for i, key in enumerate(new[::2])}
+    before = {_as_key(key): old[2 * i + 1] for i, key in enumerate(old[::2])}
+    after = {_as_key(key): new[2 * i + 1] for i, key in enumerate(new[::2])}
     came = [key for key in after if key not in before]
     gone = [key for key in before if key not in after]
-    other = [key for key in after if key in before and after[key] is not before[key]]
+    other = [key for key in after if key in before and differ(before[key], after[key])]
     said = [
         f"{len(keys)} {'key' if len(keys) == 1 else 'keys'} {what}"
         for keys, what in ((came, "came"), (gone, "went"), (other, "changed"))
         if keys
     ]
     return ", ".join(said) or "another order of keys"
+
+
+def _as_key(slot: Any) -> Any:
+    """Return what slots are counted by: leaves that were read anew are not other ones."""
+    return (type(slot), slot) if type(slot) in (str, int, bytes) else id(slot)
 
 
 EXACT: dict[type, Kind] = {

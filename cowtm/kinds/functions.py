@@ -19,6 +19,7 @@ from cowtm.kinds.base import (
     Kind,
     Layout,
     NotCapturable,
+    differ,
     resolved,
 )
 from cowtm.native import SELECT, UNSET
@@ -148,7 +149,7 @@ class FunctionKind(Kind):
         named = [
             field.strip("_")
             for i, field in enumerate(_FIELDS)
-            if old[2 + old[1] + i] is not new[2 + new[1] + i]
+            if differ(old[2 + old[1] + i], new[2 + new[1] + i])
         ]
         return f"function's {', '.join(named)} changed" if named else "its attributes changed"
 
@@ -302,7 +303,7 @@ class CachedKind(Kind):
     def parts(self, value: Any) -> Sequence[object]:
         """Read all of it but the results that it keeps."""
         attributes = self.layout.dict_of(value)
-        settings = attributes.get("cache_parameters")
+        settings: Any = attributes.get("cache_parameters")
         if "__wrapped__" not in attributes or not _is_of(settings, functools):
             msg = "a cached function without the attributes that functools gave it"
             raise NotCapturable(msg)

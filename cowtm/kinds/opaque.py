@@ -8,16 +8,21 @@ called while recording but `__reduce_ex__` itself.
 from __future__ import annotations
 
 import copyreg
-import pickle
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from cowtm.kinds.base import ByValue, Commit, Kind, Layout, NotCapturable, resolved
+from cowtm.kinds.base import (
+    PROTOCOL,
+    ByValue,
+    Commit,
+    Kind,
+    Layout,
+    NotCapturable,
+    resolved,
+    same_leaf,
+)
 from cowtm.native import GENERIC, INSTANCE
-
-PROTOCOL = 5
-"""The pickle protocol that objects are asked to reduce themselves for."""
 
 FRESH = 2
 """References to an object that only its container holds, as getrefcount(container[i]) counts."""
@@ -254,23 +259,3 @@ class Decoder:
         if what in ("set", "frozenset"):
             return set(items) if what == "set" else frozenset(items)
         return dict(zip(items[::2], items[1::2], strict=True))
-
-
-_PLAIN = (int, str, bytes, bool, type(None), type, type(Ellipsis))
-
-
-def same_leaf(old: object, new: object) -> bool:
-    """Compare two immutable leaves by value, exactly: types, signs of zero and NaNs count."""
-    if old is new:
-        return True
-    cls = type(old)
-    if cls is not type(new):
-        return False
-    if any(cls is plain for plain in _PLAIN):
-        return old == new
-    if isinstance(old, ByValue):
-        return old.matches(new)
-    try:
-        return pickle.dumps(old, PROTOCOL) == pickle.dumps(new, PROTOCOL)
-    except Exception:  # noqa: BLE001  what can't be compared counts as changed
-        return False

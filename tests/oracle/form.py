@@ -219,11 +219,17 @@ class _Walk:
             return "builtin", value.__qualname__
         if cls is types.FunctionType and value.__module__ != self._module:
             return "function", value.__module__, value.__qualname__
-        if not self._constants and (cls is tuple or cls is frozenset):
-            parts = [self.leaf(part) for part in value]
-            if None not in parts:
-                return "constant", cls.__name__, *(parts if cls is tuple else sorted(parts))
-        return None
+        return None if self._constants else self.constant(value)
+
+    def constant(self, value: Any) -> Token | None:
+        """Tell a tuple of constants by value; None for anything else."""
+        if type(value) is not tuple and type(value) is not frozenset:
+            return None
+        parts = [self.leaf(part) for part in value]
+        if None in parts:
+            return None
+        ordered = parts if type(value) is tuple else sorted(parts)
+        return "constant", type(value).__name__, *ordered
 
     def describe(self, value: Any) -> tuple[Any, ...]:
         for base, describe in _DESCRIBERS:

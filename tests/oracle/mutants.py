@@ -17,7 +17,8 @@ from itertools import product
 from random import Random
 from typing import Any
 
-from oracle.programs import Program, check, program
+from oracle.programs import Program, check, program, stored_program
+from oracle.session import Session
 
 SEEDS = 40
 """Random programs tried for each mutant before it counts as missed."""
@@ -118,6 +119,81 @@ MUTANTS: dict[str, Mutant] = {
     ),
 }
 
+STORED_MUTANTS: dict[str, Mutant] = {
+    "classes made anew stay empty": Mutant(
+        "cowtm.naming:Naming.class_of", "self._newborn.add(node)", "node.oid.bit_length()"
+    ),
+    "the number of an object is given twice": Mutant(
+        "cowtm.codec:Codec.reserve", "self.naming.reserve(highest)", "self.naming.reserve(1)"
+    ),
+    "a variable's value is known by its name alone": Mutant(
+        "cowtm.codec:Codec._slot", "if leaf is not slot or not", "if leaf is UNSET or not"
+    ),
+    "a block is taken for the one before": Mutant(
+        "cowtm.codec:Codec._put_blocks",
+        "known.get(id(block), (None, 0))",
+        "next(iter(known.values()), (None, 0))",
+    ),
+    "pages with blocks are swept": Mutant(
+        "cowtm.codec:Codec.write",
+        "needed.update(*map(self._shelf.blocked.__getitem__, self._blocked_in(side)))",
+        "needed.update(())",
+    ),
+}
+"""Mutants of what stores states, caught by programs over sessions that are stored."""
+
+STORED_EXAMPLES: list[Program] = [
+    [
+        (
+            "run",
+            (
+                "class K:\n    def __init__(self, n): self.n = n\n"
+                "    def __hash__(self): return self.n\n"
+                "    def __eq__(self, other): return self.n == other.n\nb = {K(1): [1], K(2): 2}"
+            ),
+        ),
+        ("leave", None),
+        ("run", "c = b[K(1)]; c.append(2)"),
+        ("travel", 1),
+        ("travel", 2),
+    ],
+    [
+        ("run", "a = list(range(20_000)); b = a; c = [[i] for i in range(9_000)]"),
+        ("run", "a[5] = 'five'; c[8_000].append(1); d = 'x'"),
+        ("run", "a[19_000] = [a]; c[4] = c[5]; d = 'y'"),
+        ("forget", 1),
+        ("run", "a.append('end')"),
+        ("leave", None),
+        ("travel", 2),
+        ("forget", 2),
+        ("travel", 1),
+        ("run", "a[7] = b"),
+        ("leave", None),
+        ("travel", 1),
+        ("travel", 3),
+    ],
+    [
+        ("run", "class K:\n    t = 1\n    def m(self): return self.t\nk = K(); k.a = [1]"),
+        ("run", "del K, k"),
+        ("leave", None),
+        ("run", "z = [{}]"),
+        ("travel", 1),
+        ("run", "k.b = K; K.t = 2"),
+        ("leave", None),
+        ("travel", 1),
+    ],
+    [
+        ("run", "o = {'k': [1]}"),
+        ("leave", None),
+        ("run", "p = [o, {}, []]; s = 'one'"),
+        ("run", "s = 'two'; p[1]['q'] = p"),
+        ("leave", None),
+        ("travel", 2),
+        ("travel", 3),
+    ],
+]
+"""Programs for what chance brings up too seldom in such sessions."""
+
 EXAMPLES: list[Program] = [
     # An array reshaped in place is made anew, and everything that holds it sees that.
     [
@@ -187,6 +263,22 @@ def caught(mutant: Mutant) -> str:
     return ""
 
 
+def caught_when_stored(mutant: Mutant) -> str:
+    """Return how a mutant of what stores states is caught; empty if it is not."""
+    with applied(mutant):
+        for seed, between in product(
+            range(-len(STORED_EXAMPLES), SEEDS), (Session.demote, Session.flush)
+        ):
+            steps = stored_program(Random(seed)) if seed >= 0 else STORED_EXAMPLES[seed]
+            try:
+                check(steps, hold=seed % 2 == 0, between=between)
+            except Exception as error:  # noqa: BLE001  whatever it is, it is noticed
+                return f"program {seed}: {type(error).__name__}: {error}"[:300]
+    return ""
+
+
 if __name__ == "__main__":
     for mutant_name, one in MUTANTS.items():
         print(json.dumps([mutant_name, caught(one)]), flush=True)  # noqa: T201
+    for mutant_name, one in STORED_MUTANTS.items():
+        print(json.dumps([mutant_name, caught_when_stored(one)]), flush=True)  # noqa: T201

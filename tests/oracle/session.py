@@ -38,6 +38,7 @@ class Session:
 
     def __init__(self, *, stored: bool = False) -> None:
         self._stored = stored
+        self._left = 0
         self.number = 0
         self.said: list[str] = []
         self._folder = tempfile.TemporaryDirectory(prefix="cowtm-oracle-")
@@ -87,9 +88,14 @@ class Session:
         self.machine.flush()
         self.machine.recorder.mirror.store.settle(0, 0)
 
+    def flush(self) -> None:
+        """Wait until the background has done what it has to do."""
+        self.machine.flush()
+
     def leave(self) -> None:
         """Save all, and go on with it in a namespace that knows nothing of this one."""
-        path = Path(self._folder.name) / f"left at {self.number}.cowtm"
+        self._left += 1
+        path = Path(self._folder.name) / f"left {self._left}.cowtm"
         self.machine.save(path)
         self._end()
         self._begin()
@@ -217,7 +223,7 @@ class Checked:
         self._between(self.session)
 
     def rerun(self, number: int) -> None:
-        """Go back to before a cell and run it under its own number: the new state takes its place."""
+        """Go back to before a cell and run it under its own number: that state is made anew."""
         before, source = self.sources[number]
         self.travel(before)
         wanted, last = self.known[number].form, self.session.number
@@ -233,7 +239,7 @@ class Checked:
             known.weak = []
         self.session.leave()
         machine = self.session.machine
-        self.position = machine.archive._timeline.position  # noqa: SLF001
+        self.position = machine.archive._timeline.position
         self._is(self.known[self.position].form, self.session.form(), "resume")
         self._second_capture_is_empty("resume")
         if set(machine.states) != set(self.known):
@@ -263,7 +269,7 @@ class Checked:
         known = set(machine.states)
         names = machine.audit()
         for number in set(machine.states) - known:
-            timeline = machine.archive._timeline  # noqa: SLF001
+            timeline = machine.archive._timeline
             delta = timeline.delta(timeline[number])
             # Cycles that nothing holds may be found later than they came to be.
             if names or delta.bindings or delta.contents.after:
@@ -281,7 +287,7 @@ class Checked:
                 raise Wrong(f"past({goal}): {where} was alive and is another object now")
 
 
-def _nothing(session: Session) -> None:  # noqa: ARG001
+def _nothing(_: Session) -> None:
     """Leave a session as it is."""
 
 
