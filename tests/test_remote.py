@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from elsewhere import elsewhere
@@ -62,7 +62,7 @@ def test_nothing_at_a_url(session: Session) -> None:  # noqa: ARG001  its data d
 
 
 @pytest.mark.parametrize("path", ["nosuch://a/b.cowtm", "", 5, None, b""])
-def test_what_is_no_place(session: Session, path: object) -> None:
+def test_what_is_no_place(session: Session, path: Any) -> None:
     """A protocol that nobody knows, and what is no path at all, are refused in plain words."""
     with pytest.raises(BadInput):
         cowtm.load(path)

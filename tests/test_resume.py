@@ -57,6 +57,7 @@ def test_variables_states_and_numbers_are_back(session: Session, saved: Path) ->
     assert outcome.output.splitlines()[-1].startswith("resumed after cell ")
     assert list(session.tm.states)[:7] == [0, 1, 2, 3, 4, 5, 6]
     number = session.cell("x.append(3)").number
+    assert number is not None
     assert number in session.tm.states
     assert session.tm.states[number].names == ("x", "y", "z")
     assert session.tm.ans(3) == [1, 2]

@@ -22,8 +22,12 @@ from test_frames import CHANGES, FRAMES, assert_same, frozen
 
 import cowtm
 from cowtm.chunks import CHUNK
+from cowtm.codec import Codec
+from cowtm.errors import DiskFull
+from cowtm.journal import Journal, StateRow
 from cowtm.kinds.reference import Lost
 from cowtm.machine import TimeMachine
+from cowtm.rows import about_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +43,8 @@ def _own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def resumed(home: dict[str, Any], path: Path, cell: int) -> TimeMachine:
     """Go on with a journal in a namespace; returns its time machine."""
-    machine = TimeMachine(home, lambda name, _: name.startswith("__"), lambda: cell, str)
+    said: list[str] = []
+    machine = TimeMachine(home, lambda name, _: name.startswith("__"), lambda: cell, said.append)
     machine.begin(0)
     machine.resume(path)
     return machine
@@ -157,6 +162,7 @@ import json, sys
 import __main__
 OURS = None
 from cowtm.machine import TimeMachine
+from cowtm.rows import about_of
 import cowtm
 from notebook_code import CASES
 
@@ -395,3 +401,63 @@ def test_importing_aside_draws_no_numbers(session: Session) -> None:
         assert 0 <= import_aside("draws_when_imported").n < 1
     assert random.getstate() == before
     assert dict(vars(random)) == names
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3, 5, 8])
+def test_what_could_not_be_written_is_written_later(tmp_path: Path, fails: int) -> None:
+    """A disk that refuses now and then costs nothing but the attempt: all is exact in the end."""
+    checked = Checked(hold=False)
+    try:
+        states = _run(checked, EXAMPLES["everything at once"])
+        checked.run("long = list(range(20_000)); class_ = type('Made', (), {'n': 1})")
+        checked.run("long[5] = 'five'; also_long = long")
+        states += [checked.position - 1, checked.position]
+        machine = checked.session.machine
+        timeline, mirror = machine.archive._timeline, machine.recorder.mirror
+        with Journal.create(tmp_path / "stumbled.cowtm", "saved") as journal:
+            stumbling: Any = Stumbling(journal, fails)
+            codec = Codec(mirror, stumbling)
+            for state in timeline.values():
+                written = None
+                while written is None:
+                    try:
+                        written = codec.write(timeline.delta(state))
+                    except DiskFull:
+                        continue
+                row = StateRow(state.serial, about_of(state), written.delta, written.pages)
+                journal.put_state(row)
+        with elsewhere():
+            archive = cowtm.load(tmp_path / "stumbled.cowtm")
+            for state in states:
+                found, wanted = variables_form(archive.vars(state)), checked.known[state].form
+                assert not of_variables(wanted).difference(of_variables(found)), state
+    finally:
+        checked.close()
+
+
+class Stumbling:
+    """A journal that refuses a page or a class now and then."""
+
+    def __init__(self, journal: Journal, every: int) -> None:
+        self._journal: Any = journal
+        self._every = every
+        self._calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Give what the journal has."""
+        return getattr(self._journal, name)
+
+    def put_page(self, *page: Any) -> None:
+        """Store a page, or refuse."""
+        self._stumble()
+        self._journal.put_page(*page)
+
+    def put_birth(self, *birth: Any) -> None:
+        """Store a class, or refuse."""
+        self._stumble()
+        self._journal.put_birth(*birth)
+
+    def _stumble(self) -> None:
+        self._calls += 1
+        if self._calls % (self._every + 1) == 0:
+            raise DiskFull("the disk is full, for the test")

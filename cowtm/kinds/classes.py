@@ -12,7 +12,7 @@ from typing import Any
 
 from cowtm.errors import CannotRestore
 from cowtm.kinds.base import Commit, Kind, class_dict, differ, is_heap_type
-from cowtm.native import SELECT
+from cowtm.native import SELECT, UNSET
 
 _OWN_BUSINESS = frozenset({"__dict__", "__weakref__", "_abc_impl", "__abstractmethods__"})
 """Entries of a class dict that Python keeps by itself."""
@@ -80,7 +80,9 @@ class ClassKind(Kind):
                 if name not in wanted:
                     type.__delattr__(value, name)
             for name, held in wanted.items():
-                if name not in now or now[name] is not held:
+                # An equal text is left: to set `__module__` has Python 3.13 forget the line number.
+                known = now.get(name, UNSET)
+                if known is not held and not self.same(known, held):
                     type.__setattr__(value, name, held)
             for name in _misplaced(value, wanted):
                 type.__delattr__(value, name)
