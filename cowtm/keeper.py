@@ -329,9 +329,11 @@ class Keeper:
         """Write what is to be written, and take out of the journal what is gone."""
         self._take_news()
         try:
-            if self._saves:
-                self._save_news()
-            self._writer.remove_rows()
+            try:
+                if self._saves:
+                    self._save_news()
+            finally:  # which may be what makes room
+                self._writer.remove_rows()
         except _FAILURES as error:
             self._failure = f"cowtm: states are not saved for now: {error}"
             self._tell(self._failure)

@@ -72,9 +72,12 @@ def take_states(journal: Journal, codec: Codec, timeline: Timeline) -> None:
     rows = journal.states()
     codec.reserve(row.delta for row in rows)
     codec.note_pages({page for row in rows for page in row.pages})
+    states = list(map(state_of, rows))
     missing: dict[Number, str] = dict(journal.note("missing") or [])
+    for state in states:  # one of that number is there again
+        missing.pop(state.number, None)
     missing.update(journal.lost_states())
-    timeline.take_over(_whole(map(state_of, rows), missing), missing)
+    timeline.take_over(_whole(states, missing), missing)
 
 
 def _whole(states: Iterable[State], missing: dict[Number, str]) -> list[State]:

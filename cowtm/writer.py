@@ -182,17 +182,42 @@ class Writer:
     def write_all(self, progress: Callable[[], None]) -> None:
         """Write every state that the journal does not have as it is now, in order.
 
+        What is new is written state by state. Where states are gone, and others took over what
+        they need of them, all that changed is written at once: at no time do two versions of the
+        timeline stand in the journal.
+
         Args:
-            progress: called after each.
+            progress: called after each transaction.
 
         Raises:
             DiskFull: there is no room; those written before are there.
 
         """
-        for serial in sorted(self._dirty):
-            self.write(self._dirty[serial])
+        states = [self._dirty[serial] for serial in sorted(self._dirty)]
+        if self._doomed:
+            self._replace(states)
+            progress()
+            return
+        for state in states:
+            self.write(state)
             progress()
         self._note_missing(self._missing_now())
+
+    def _replace(self, states: list[State]) -> None:
+        """Write states and remove those that are gone, all or nothing."""
+        rows = [self._row_of(state) for state in states]
+        journal = self.open().journal
+        missing = self._missing_now()  # the timeline's lock comes before the journal's
+        with journal.transaction():
+            for row in rows:
+                journal.put_state(row)
+            journal.remove(self._doomed)
+            self._note_missing(missing)
+        for serial in self._doomed:
+            self._rows.pop(serial, None)
+        self._doomed.clear()
+        for state, row in zip(states, rows, strict=True):
+            self._note_written(state, row)
 
     def write(self, state: State) -> None:
         """Write a state into the journal, or write anew what changed of it.
@@ -201,20 +226,25 @@ class Writer:
             DiskFull: there is no room.
 
         """
+        row = self._row_of(state)
+        self.open().journal.put_state(row)
+        self._note_written(state, row)
+
+    def _row_of(self, state: State) -> StateRow:
+        """Write what a state holds, and give its row, which is still to be written."""
         codec = self.open()
-        journal = codec.journal
         about = about_of(state)
         if state.delta is None:
-            row = replace(journal.state(state.serial), about=about)
-        else:
-            written = codec.write(state.delta)
-            row = StateRow(state.serial, about, written.delta, written.pages)
-            for what in written.lost:
-                self._tell(
-                    f"cowtm: state {state.number}: {what} can't be saved; "
-                    "it is there as long as this kernel lives, the rest is saved."
-                )
-        journal.put_state(row)
+            return replace(codec.journal.state(state.serial), about=about)
+        written = codec.write(state.delta)
+        for what in written.lost:
+            self._tell(
+                f"cowtm: state {state.number}: {what} can't be saved; "
+                "it is there as long as this kernel lives, the rest is saved."
+            )
+        return StateRow(state.serial, about, written.delta, written.pages)
+
+    def _note_written(self, state: State, row: StateRow) -> None:
         self._rows[state.serial] = row.pages
         if self._dirty.get(state.serial) is state:
             del self._dirty[state.serial]
@@ -247,22 +277,20 @@ class Writer:
         codec = self._codec
         if codec is None or not self._littered:
             return
-        for state in list(self._dirty.values()):
-            if state.delta is not None and holds_places(state.delta):
-                self.write(state)
+        # those that took over what they need of what is gone
+        states = [self._dirty[serial] for serial in sorted(self._dirty)]
+        self._replace([state for state in states if self._builds_on_rows(state)])
         journal = codec.journal
-        missing = self._missing_now()  # the timeline's lock comes before the journal's
-        with journal.transaction():
-            journal.remove(self._doomed)
-            self._note_missing(missing)
-        for serial in self._doomed:
-            self._rows.pop(serial, None)
-        self._doomed.clear()
         needed = {page for pages in self._rows.values() for page in pages}
         codec.note_pages(needed)
         # The store is asked about each chunk as its turn comes: it may be in use again by then.
         journal.sweep(needed, self._mirror.store)
         self._littered = False
+
+    def _builds_on_rows(self, state: State) -> bool:
+        """Tell whether a state can't stay as it is in the journal, or not in it, any longer."""
+        delta = state.delta
+        return state.serial in self._rows or (delta is not None and holds_places(delta))
 
     def _missing_now(self) -> dict[Number, str]:
         with self._lock:

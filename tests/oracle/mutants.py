@@ -77,7 +77,9 @@ MUTANTS: dict[str, Mutant] = {
         "- 3 - (key in ours) > inside[key]",
     ),
     "copies are the live objects": Mutant(
-        "cowtm.mirror:Mirror.build", "return GONE", "return node.object"
+        "cowtm.mirror:Mirror.build",
+        "return node.object if self.constants.name(node.object) else GONE",
+        "return node.object",
     ),
     "chunks are not written back": Mutant("cowtm.chunks:write_back", "!= chunk.digest", "== 0"),
     "views are made detached": Mutant(
