@@ -49,7 +49,8 @@ class Session:
 
     def __init__(self, settings: dict[str, Any] | None) -> None:
         InteractiveShell.clear_instance()
-        self.shell = InteractiveShell.instance()
+        shell: Any = InteractiveShell.instance()
+        self.shell = shell
         self.shell.history_manager.enabled = False
         self.times: list[float] = []
         if settings is not None:
@@ -218,7 +219,9 @@ def main() -> int:
         return 0
     for name, text in (machine() | versions(("cowtm", "numpy", "blosc2"))).items():
         print(f"{name:10} {text}", flush=True)
-    found = {name: _in_a_process(name, smoke=wanted.smoke) for name in wanted.questions or QUESTIONS}
+    found = {
+        name: _in_a_process(name, smoke=wanted.smoke) for name in wanted.questions or QUESTIONS
+    }
     for name, figures in found.items():
         print(f"\n{name}: {QUESTIONS[name][0].__doc__}")
         for what, value in figures.items():
@@ -233,7 +236,11 @@ def _in_a_process(name: str, *, smoke: bool) -> dict[str, float]:
         environment = os.environ | {"JUPYTER_DATA_DIR": folder, "IPYTHONDIR": folder}
         command = [sys.executable, "-m", "benchmarks.scale", "--answer", name]
         done = subprocess.run(
-            command + ["--smoke"] * smoke, env=environment, capture_output=True, text=True, check=False
+            command + ["--smoke"] * smoke,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if done.returncode:
         sys.exit(f"{name} failed:\n{done.stderr}")

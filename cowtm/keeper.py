@@ -34,19 +34,19 @@ from cowtm.budgets import AUTO, bytes_of, disk_space, machine_memory
 from cowtm.chunks import OVERHEAD
 from cowtm.display import names_text, size_text
 from cowtm.errors import CowtmError
-from cowtm.folder import default_folder
 from cowtm.native import BLOCK, Content
+from cowtm.saved.folder import default_folder
 from cowtm.timeline import order
 from cowtm.writer import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cowtm.codec import Codec
     from cowtm.delta import Delta
     from cowtm.journal import Journal
     from cowtm.mirror import Mirror
     from cowtm.native import Node
+    from cowtm.saved.codec import Codec
     from cowtm.timeline import Number, State, Timeline
 
 QUEUE = 64

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cowtm.archive import Archive
-from cowtm.codec import Codec
 from cowtm.errors import JournalNotFound
 from cowtm.journal import Journal
 from cowtm.lookup import Lookup
 from cowtm.mirror import Mirror
-from cowtm.remote import as_path, fetched, is_url
-from cowtm.rows import state_of
+from cowtm.saved.codec import Codec
+from cowtm.saved.remote import as_path, fetched, is_url
+from cowtm.saved.rows import state_of
 from cowtm.timeline import Number, State, Timeline
 
 

@@ -19,9 +19,9 @@ from cowtm.errors import BadInput
 from cowtm.figures import figures
 from cowtm.lookup import Lookup
 from cowtm.recorder import Recorder, names_in
-from cowtm.remote import as_path, is_url, sent_to
 from cowtm.reports import MemoryReport
 from cowtm.resuming import Prepared, prepare
+from cowtm.saved.remote import as_path, is_url, sent_to
 from cowtm.scribe import Cell, Scribe
 from cowtm.timeline import Number, State, as_numbers
 

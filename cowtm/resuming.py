@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cowtm.codec import Codec
 from cowtm.errors import BadInput, JournalNotFound
-from cowtm.folder import free_path
 from cowtm.journal import Journal
 from cowtm.loading import take_states
 from cowtm.mirror import Mirror, is_variable
 from cowtm.native import Node
-from cowtm.remote import as_path, fetched, is_url
+from cowtm.saved.codec import Codec
+from cowtm.saved.folder import free_path
+from cowtm.saved.remote import as_path, fetched, is_url
 from cowtm.timeline import Number, Timeline
 
 if TYPE_CHECKING:

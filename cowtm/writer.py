@@ -14,11 +14,11 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cowtm.codec import Codec, holds_places
 from cowtm.errors import BadInput
-from cowtm.folder import new_journal
 from cowtm.journal import Journal, StateRow, remove
-from cowtm.rows import about_of
+from cowtm.saved.codec import Codec, holds_places
+from cowtm.saved.folder import new_journal
+from cowtm.saved.rows import about_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -179,6 +179,7 @@ WORKLOADS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS)
 def test_the_budget_bounds_what_recording_adds_to_the_process(
     tmp_path: Path, workload: tuple[str, str, int, int, int]

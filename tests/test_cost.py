@@ -33,7 +33,8 @@ class Cost:
         visited, stored = mirror.table.visited, mirror.store.stored
         assert session.run(source) is None
         self.state = session.machine.states[session.number]
-        self.contents = len(self.state.delta.contents)
+        self.delta = session.machine.archive._timeline.delta(self.state)
+        self.contents = len(self.delta.contents)
         self.stored = mirror.store.stored - stored
         self.visited = mirror.table.visited - visited
 
@@ -94,7 +95,7 @@ def test_a_cell_that_touches_nothing_visits_nothing_big(session: Session) -> Non
     cost = Cost(session, "y = 1")
     assert cost.visited < 10
     assert cost.contents == 0
-    assert len(cost.state.delta.bindings) == 1
+    assert len(cost.delta.bindings) == 1
     assert Cost(session, "small.append(2)").visited < 10
     assert Cost(session, "x").visited > 20_000
 
@@ -126,7 +127,7 @@ def test_an_unchanged_namespace_stores_nothing(session: Session, make: str) -> N
     Cost(session, f"import numpy as np\nx = {make}")
     for source in ("x", "repr(x)", "y = x; del y"):
         cost = Cost(session, source)
-        assert (cost.contents, cost.stored, len(cost.state.delta.bindings)) == (0, 0, 0), source
+        assert (cost.contents, cost.stored, len(cost.delta.bindings)) == (0, 0, 0), source
 
 
 def test_clearing_the_past_lets_go_of_its_memory(session: Session) -> None:

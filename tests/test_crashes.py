@@ -132,6 +132,7 @@ def saved_by(folder: Path) -> list[int]:
     return [int(n) for what, n in said if what == "saved" and n not in cleared]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_what_was_said_to_be_saved_is_there_after_kill_9(tmp_path: Path) -> None:
     """At random moments, over some thousand states; some of the sessions are gone on with."""

@@ -61,6 +61,7 @@ def overwrite(path: Path, page: int, garbage: bytes) -> None:
         file.write(garbage)
 
 
+@pytest.mark.long
 def test_a_flipped_byte_costs_one_state_or_few(path: Path) -> None:
     """Those of one page, if it is where the page says what is in it: 200 places drawn."""
     written = fill(path, STATES)
@@ -76,6 +77,7 @@ def test_a_flipped_byte_costs_one_state_or_few(path: Path) -> None:
     assert sum(lost) <= 220
 
 
+@pytest.mark.long
 def test_a_flipped_byte_in_the_first_pages_costs_no_more(path: Path) -> None:
     """There is what holds all together: the schema, the map, the header and the first of trees."""
     written = fill(path, STATES)

@@ -116,6 +116,7 @@ def test_contents_are_weighed_near_the_truth(recording: Recording, source: str) 
     assert allocated / NEAR < said < allocated * NEAR
 
 
+@pytest.mark.long
 def test_what_takes_too_long_is_marked_as_not_measured(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:

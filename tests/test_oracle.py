@@ -17,7 +17,7 @@ from oracle.mutants import EXAMPLES, STORED_EXAMPLES
 from oracle.programs import START, Program, check, program, smallest, stored_program
 from oracle.session import NAME, Checked, Session, Wrong
 
-from cowtm import shelf
+from cowtm.saved import shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from oracle.session import Session
 
 import cowtm
 from cowtm.errors import BadInput, JournalNotFound
-from cowtm.remote import as_path, is_url
+from cowtm.saved.remote import as_path, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

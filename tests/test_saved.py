@@ -22,12 +22,12 @@ from test_frames import CHANGES, FRAMES, assert_same, frozen
 
 import cowtm
 from cowtm.chunks import CHUNK
-from cowtm.codec import Codec
 from cowtm.errors import DiskFull
 from cowtm.journal import Journal, StateRow
 from cowtm.kinds.reference import Lost
 from cowtm.machine import TimeMachine
-from cowtm.rows import about_of
+from cowtm.saved.codec import Codec
+from cowtm.saved.rows import about_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -162,7 +162,7 @@ import json, sys
 import __main__
 OURS = None
 from cowtm.machine import TimeMachine
-from cowtm.rows import about_of
+from cowtm.saved.rows import about_of
 import cowtm
 from notebook_code import CASES
 

@@ -9,6 +9,7 @@
 
 from cowtm.journal.database import remove
 from cowtm.journal.frames import ChunkKey
-from cowtm.journal.journal import SUFFIX, Journal, Lost, StateRow
+from cowtm.journal.journal import SUFFIX, Journal, StateRow
+from cowtm.journal.survey import Lost
 
 __all__ = ["SUFFIX", "ChunkKey", "Journal", "Lost", "StateRow", "remove"]

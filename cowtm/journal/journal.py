@@ -1,8 +1,9 @@
 """A session on the disk: one SQLite file with states, pages of contents, classes and chunks.
 
 The journal deals in bytes and JSON; it neither makes nor reads a pickle. Every row is sealed
-(`cowtm.journal.trust`) and judged when it is read: what was altered is refused, what is damaged is lost and
-said to be, and nothing wrong is ever given. The format is described in ``docs/journal.md``.
+(`cowtm.journal.trust`) and judged when it is read: what was altered is refused, what is damaged is
+lost and said to be, and nothing wrong is ever given. The format is described in
+``docs/journal.md``.
 
 Thread safety: any thread may call anything; one works at a time, and a transaction of one thread
 makes the others wait. After a fork the child must open the journal anew, and is told so.

@@ -225,8 +225,8 @@ class _Walk:
         """Tell a tuple of constants by value; None for anything else."""
         if type(value) is not tuple and type(value) is not frozenset:
             return None
-        parts = [self.leaf(part) for part in value]
-        if None in parts:
+        parts = [part for part in map(self.leaf, value) if part is not None]
+        if len(parts) < len(value):
             return None
         ordered = parts if type(value) is tuple else sorted(parts)
         return "constant", type(value).__name__, *ordered

@@ -123,21 +123,21 @@ MUTANTS: dict[str, Mutant] = {
 
 STORED_MUTANTS: dict[str, Mutant] = {
     "classes made anew stay empty": Mutant(
-        "cowtm.naming:Naming.class_of", "self._newborn.add(node)", "node.oid.bit_length()"
+        "cowtm.saved.naming:Naming.class_of", "self._newborn.add(node)", "node.oid.bit_length()"
     ),
     "the number of an object is given twice": Mutant(
-        "cowtm.codec:Codec.reserve", "self.naming.reserve(highest)", "self.naming.reserve(1)"
+        "cowtm.saved.codec:Codec.reserve", "self.naming.reserve(highest)", "self.naming.reserve(1)"
     ),
     "a variable's value is known by its name alone": Mutant(
-        "cowtm.codec:Codec._slot", "if leaf is not slot or not", "if leaf is UNSET or not"
+        "cowtm.saved.codec:Codec._slot", "if leaf is not slot or not", "if leaf is UNSET or not"
     ),
     "a block is taken for the one before": Mutant(
-        "cowtm.codec:Codec._put_blocks",
+        "cowtm.saved.codec:Codec._put_blocks",
         "known.get(id(block), (None, 0))",
         "next(iter(known.values()), (None, 0))",
     ),
     "pages with blocks are swept": Mutant(
-        "cowtm.codec:Codec.write",
+        "cowtm.saved.codec:Codec.write",
         "needed.update(*map(self._shelf.blocked.__getitem__, self._blocked_in(side)))",
         "needed.update(())",
     ),

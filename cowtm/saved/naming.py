@@ -12,17 +12,17 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
-from cowtm import pages
-from cowtm.births import (
+from cowtm.kinds.reference import ReferenceKind
+from cowtm.native import GONE, REFERENCE, Node
+from cowtm.saved import pages
+from cowtm.saved.births import (
     attributes_of,
     birth_of,
     give_attributes,
     make_class,
     registered_with,
 )
-from cowtm.kinds.reference import ReferenceKind
-from cowtm.native import GONE, REFERENCE, Node
-from cowtm.revival import Revival, revival_of
+from cowtm.saved.revival import Revival, revival_of
 
 if TYPE_CHECKING:
     from cowtm.chunks import Chunk

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zict import LRU
 
-from cowtm import pages
 from cowtm.errors import CowtmError, Damaged
 from cowtm.kinds.classes import ClassKind
-from cowtm.naming import PENDING, Naming
 from cowtm.native import GENERIC, GONE, INSTANCE, Content, Node
 from cowtm.packing import pack, unpack
+from cowtm.saved import pages
+from cowtm.saved.naming import PENDING, Naming
 
 if TYPE_CHECKING:
     from cowtm.journal import Journal

@@ -16,15 +16,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from cowtm import pages
 from cowtm.delta import Delta, Difference
 from cowtm.errors import Damaged
 from cowtm.kinds.classes import ClassKind
-from cowtm.naming import Naming
 from cowtm.native import GONE, UNSET, Content, Node
 from cowtm.packing import pack, unpack
-from cowtm.revival import revival_of
-from cowtm.shelf import ITEMS, Address, Item, Shelf, packed_page
+from cowtm.saved import pages
+from cowtm.saved.naming import Naming
+from cowtm.saved.revival import revival_of
+from cowtm.saved.shelf import ITEMS, Address, Item, Shelf, packed_page
 
 if TYPE_CHECKING:
     from cowtm.journal import Journal

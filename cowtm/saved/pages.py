@@ -23,12 +23,12 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import cloudpickle
 
-from cowtm.births import combination, combination_of, is_named
 from cowtm.chunks import Chunk
 from cowtm.kinds.base import Held, Kind, class_dict, dead_reference
 from cowtm.kinds.functions import Globals
 from cowtm.kinds.reference import Lost, ReferenceKind
 from cowtm.native import Node, TrackingNamespace
+from cowtm.saved.births import combination, combination_of, is_named
 
 BIG = 1 << 16
 """Strings and bytes above this many bytes are kept as chunks: each once, whoever refers to it."""
