@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -29,15 +30,15 @@ def figures(
     contents = keeper.weigh()
     memory = contents + sizes.raw + sizes.packed
     by_state = dict(held.by_state)
+    on_disk = [state for state in timeline.values() if state.delta is None]
     disk = 0
     if keeper.journal is not None:
         disk = keeper.journal.size
         taken = keeper.journal.sizes()
-        for state in timeline.values():
-            if state.delta is None:
-                by_state[state.number] = taken.get(state.serial, 0)
+        by_state.update({state.number: taken.get(state.serial, 0) for state in on_disk})
+    variables = {n: home[n] for n in mirror.bindings if is_variable(n) and n in home}
     live, not_measured = _measure(
-        {n: home[n] for n in mirror.bindings if is_variable(n) and n in home}
+        {name: value for name, value in variables.items() if type(value) is not ModuleType}
     )
     unpacked = sizes.plain_packed + sizes.plain_disk
     return {
@@ -52,6 +53,7 @@ def figures(
         "ratio": unpacked / (sizes.packed + sizes.disk) if sizes.packed + sizes.disk else 1.0,
         "by_variable": held.by_variable,
         "by_state": by_state,
+        "on_disk": len(on_disk),
         "live": live,
         "not_measured": not_measured,
         "process": psutil.Process().memory_info().rss,

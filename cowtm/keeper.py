@@ -311,6 +311,14 @@ class Keeper:
         return self._writer.open()
 
     @property
+    def journal_path(self) -> Path | None:
+        """Where the journal is, which is made if states are to be saved; None if there is none."""
+        if self._saves:
+            self.open()
+        journal = self.journal
+        return None if journal is None else journal.path
+
+    @property
     def _saves(self) -> bool:
         """Whether states are saved as they are born: as wished, or where a journal is continued."""
         return self._limits.autosave or self._continues
@@ -390,6 +398,7 @@ class Keeper:
         budget = self.memory_budget
         refusal = self._move_on()
         if refusal is None:
+            self._warn_of_the_present()
             return
         goal = f"to keep the memory within {size_text(budget)}; the disk takes no more ({refusal})"
         with self._dropping(
@@ -404,6 +413,18 @@ class Keeper:
                     )
                     return
                 self._move_on()
+
+    def _warn_of_the_present(self) -> None:
+        """Say that the budget can't be kept: what the present takes can't be moved."""
+        if self.contents <= self.memory_budget:
+            return
+        present = self._mirror.table.weigh([])
+        if present > self.memory_budget:
+            self._tell(
+                f"cowtm: to know what a cell changes takes {size_text(present)} for the variables "
+                f"as they are, more than the budget of {size_text(self.memory_budget)}; "
+                f"tm.dontsave(name) leaves variables out, or raise {_setting('memory_budget')}."
+            )
 
     def _memory(self) -> int:
         """Weigh all that is in memory; the store lets go of what is of no use meanwhile."""

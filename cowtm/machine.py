@@ -307,21 +307,19 @@ class TimeMachine(Archive):
 
     @property
     def journal_path(self) -> Path | None:
-        """Where states are written to; None as long as all of them are in memory.
+        """Where states are written to; None if they are not saved, and all of them are in memory.
+
+        Raises:
+            OSError: they are to be saved, and no journal can be made there.
 
         Example:
             In [1]: %config TimeMachine.autosave = True
 
-            In [2]: x = 1
-
-            In [3]: tm.flush()
-
-            In [4]: tm.journal_path.suffix
-            Out[4]: '.cowtm'
+            In [2]: tm.journal_path.suffix
+            Out[2]: '.cowtm'
 
         """
-        journal = self._keeper.journal
-        return None if journal is None else journal.path
+        return self._keeper.journal_path
 
     @property
     def saved(self) -> list[Number]:

@@ -94,7 +94,8 @@ class MemoryReport(Report):
         - ``raw``, ``packed``, ``contents``: what of it is in memory; they add up to ``memory``;
         - ``chunks``: memory of arrays and buffers, as long as it would be unpacked;
           ``shared``: of that, what several versions have in common;
-        - ``by_variable``, ``by_state``: of states in memory; of others what they take on disk;
+        - ``by_variable``: of states in memory; ``by_state``: also of those on disk, of which there
+          are ``on_disk``;
         - ``live``: variable -> size of the object itself (pympler's `asizeof`); ``not_measured``:
           those for which there was no time;
         - ``process``: resident memory of the process; ``memory_budget``, ``disk_budget``.
@@ -154,6 +155,10 @@ class MemoryReport(Report):
             notes.append(
                 f"on disk: the budget is {size['disk_budget']}, "
                 f"{share_text(figures['disk'], figures['disk_budget'])} of it is used"
+            )
+        if figures["on_disk"]:
+            notes.append(
+                f"{figures['on_disk']} states are on disk: they count by state, not by variable"
             )
         if figures["not_measured"]:
             notes.append(f"not measured in time: {names_text(figures['not_measured'])}")

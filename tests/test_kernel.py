@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import queue
+import re
+import signal
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -100,10 +103,9 @@ class Kernel:
                 return content
 
 
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    """Start a kernel for all tests here."""
-    folder = tmp_path_factory.mktemp("kernel")
+@contextmanager
+def new_kernel(folder: Path) -> Iterator[Kernel]:
+    """Start a kernel whose files are in a folder of the test's."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
             patch.setenv(name, str(folder / name.lower()))
@@ -121,6 +123,13 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
             manager.cleanup_resources()
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """Start a kernel for all tests here."""
+    with new_kernel(tmp_path_factory.mktemp("kernel")) as kernel:
+        yield kernel
 
 
 @pytest.fixture
@@ -245,3 +254,35 @@ def test_a_real_terminal(tmp_path: Path) -> None:
     finally:
         child.close(force=True)
     assert child.exitstatus == 0
+
+
+def test_a_session_outlives_its_kernel(tmp_path: Path) -> None:
+    """Killed without warning; the next kernel goes on with variables, states and numbers."""
+    with new_kernel(tmp_path) as first:
+        first.run("%load_ext cowtm")
+        first.run("%config TimeMachine.autosave = True")
+        first.run("import numpy as np; data = np.arange(5); names = ['ann']; same = names")
+        first.run("class Point:\n    def __init__(self, x):\n        self.x = x\np = Point(3)")
+        first.run("data[2] = 99; names.append('bob')")
+        path = first.value("str(tm.journal_path)")
+        first.run("tm.flush()")  # which waits for all cells before; it itself is saved soon after
+        first.manager.signal_kernel(signal.SIGKILL)
+        process: Any = first.manager.provisioner
+        process.process.wait()
+    with new_kernel(tmp_path) as second:
+        second.run("%load_ext cowtm")
+        reply = second.run(f"tm.resume({path})")
+        said = re.fullmatch(r"resumed after cell (6|7): .*; this cell is number (\d)\n", reply.text)
+        assert said is not None, reply.text + reply.traceback
+        assert int(said[2]) == int(said[1]) + 1
+        shown = second.run("data, names, same is names, p.x, isinstance(p, Point)")
+        assert shown.number == int(said[2]) + 1
+        expected = "(array([ 0,  1, 99,  3,  4]), ['ann', 'bob'], True, 3, True)"
+        assert shown.result["text/plain"] == expected
+        assert second.value("In[5]") == "\"data[2] = 99; names.append('bob')\""
+        second.run("tm.past(3)")
+        assert second.value("data.tolist(), names, 'p' in globals()") == (
+            "([0, 1, 2, 3, 4], ['ann'], False)"
+        )
+        second.run("tm.past(5)")
+        assert second.value("p.x, names") == "(3, ['ann', 'bob'])"
