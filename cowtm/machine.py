@@ -450,6 +450,8 @@ class TimeMachine(Archive):
         self._scribe.steps = [state.number for state in states if state.names]
         self._recorder.travelled(prepared.delta)
         number = self._on_resume(states)
+        for line in prepared.words:
+            self._say(line)
         self._say(
             f"resumed after cell {last.number}: {count_text(prepared.names, 'variable')}, "
             f"{count_text(states, 'state')}; this cell is number {number}"

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cowtm.errors import BadInput, JournalNotFound
-from cowtm.journal import Journal
+from cowtm.display import names_text
+from cowtm.errors import BadInput, Damaged, JournalNotFound
+from cowtm.journal import Journal, rescue
 from cowtm.loading import take_states
 from cowtm.mirror import Mirror, is_variable
 from cowtm.native import Node
@@ -39,6 +40,8 @@ class Prepared:
     """Its states."""
     delta: Delta
     """From nothing to the last state."""
+    words: tuple[str, ...]
+    """What the user is to know of it, in lines."""
 
     @property
     def names(self) -> list[str]:
@@ -81,7 +84,17 @@ def prepare(path: Any, home: dict[str, Any], folder: Path, *, trust: bool) -> Pr
         Damaged: its last state can't be read.
 
     """
-    journal = _open(path, folder, trust=trust)
+    journal, words = _open(path, folder, trust=trust)
+    try:
+        return _prepared(journal, words, home)
+    except Damaged:
+        if words:
+            raise
+    # It was met only now: then a copy of what is whole is gone on with.
+    return _prepared(*_copy(as_path(path), folder, trust=trust, verify=True), home)
+
+
+def _prepared(journal: Journal, words: tuple[str, ...], home: dict[str, Any]) -> Prepared:
     try:
         mirror = Mirror(home)
         codec = Codec(mirror, journal)
@@ -92,7 +105,7 @@ def prepare(path: Any, home: dict[str, Any], folder: Path, *, trust: bool) -> Pr
     except BaseException:
         journal.close()
         raise
-    return Prepared(journal, codec, mirror, timeline, delta)
+    return Prepared(journal, codec, mirror, timeline, delta, words)
 
 
 def _last(timeline: Timeline, path: Path) -> Number:
@@ -101,7 +114,8 @@ def _last(timeline: Timeline, path: Path) -> Number:
     return timeline.position
 
 
-def _open(path: Any, folder: Path, *, trust: bool) -> Journal:
+def _open(path: Any, folder: Path, *, trust: bool) -> tuple[Journal, tuple[str, ...]]:
+    """Open a journal, or a copy of it, to be written; say what the user is to know of it."""
     if is_url(path):
         with tempfile.TemporaryDirectory(prefix="cowtm-") as passing:
             return _copy(fetched(path, Path(passing)), folder, trust=trust)
@@ -110,11 +124,22 @@ def _open(path: Any, folder: Path, *, trust: bool) -> Journal:
         raise JournalNotFound(f"there is no file {where}")
     with Journal.open(where, write=False, trust=trust) as journal:
         whole = journal.signed == "yes" and not journal.damage
-    return Journal.open(where, write=True) if whole else _copy(where, folder, trust=trust)
+    return (Journal.open(where, write=True), ()) if whole else _copy(where, folder, trust=trust)
 
 
-def _copy(where: Path, folder: Path, *, trust: bool) -> Journal:
+def _copy(
+    where: Path, folder: Path, *, trust: bool, verify: bool = False
+) -> tuple[Journal, tuple[str, ...]]:
+    """Copy what is whole of a journal; the copy is this user's own."""
     copy = free_path(folder, where.stem)
+    said = f"cowtm: this session goes on in a copy: {copy}"
     with Journal.open(where, write=False, trust=trust) as journal:
-        journal.backup(copy)
-    return Journal.open(copy, write=True)
+        if verify:
+            journal.verify()
+        if not journal.damage:
+            journal.backup(copy)
+            return Journal.open(copy, write=True), (said,)
+        made = rescue(journal, copy)
+        lost = journal.lost_states()
+        known = f"; lost: {names_text([*map(str, lost)])}" if lost else ""
+        return made, (f"cowtm: {journal.damage[0]}{known}.", said)

@@ -294,6 +294,10 @@ class Journal:
         """Return what was put down at the birth of a class; raises what `page` does."""
         return self._rows.must("births", oid, f"the class of object {oid}")[0]
 
+    def births(self) -> list[int]:
+        """Return the numbers of the objects at whose birth something was put down."""
+        return self._rows.robust(lambda: [oid for oid, *_ in self._rows.outlines("births")])
+
     def note(self, name: str) -> Any:
         """Return a note, None if there is none of that name; raises what `page` does."""
         for key, value in self._rows.robust(
