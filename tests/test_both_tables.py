@@ -15,11 +15,20 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.skipif(native.ObjectTable.__module__ != "cowtm._native", reason="the twin runs anyhow")
-@pytest.mark.parametrize("file", ["test_contracts.py", "test_oracle.py", "test_adversarial.py"])
-def test_the_twin_does_the_same(file: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "wanted"),
+    [
+        ("test_contracts.py", ""),
+        # sessions on disk read and write as many pages, whichever table there is
+        ("test_oracle.py", "not sessions"),
+        ("test_adversarial.py", ""),
+    ],
+)
+def test_the_twin_does_the_same(file: str, wanted: str) -> None:
     """The tests of a file pass where pure Python is asked for."""
+    pytest_here = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / file)],
+        [*pytest_here, str(HERE / file), "-k", wanted],
         env=os.environ | {"COWTM_PURE_PYTHON": "1"},
         cwd=HERE.parent,
         capture_output=True,
