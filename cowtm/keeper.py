@@ -366,10 +366,16 @@ class Keeper:
             return True
         return self._fresh_bytes > self.memory_budget // HASTE_SHARE
 
-    def _tell(self, line: str) -> None:
-        """Say something at the next occasion, each thing once until the settings change."""
-        if line not in self._said:
-            self._said.add(line)
+    def _tell(self, line: str, topic: str = "") -> None:
+        """Say something at the next occasion, each thing once until the settings change.
+
+        Args:
+            line: what is said.
+            topic: what it is about, if the words for it change.
+
+        """
+        if (topic or line) not in self._said:
+            self._said.add(topic or line)
             self.words.append(line)
 
     # -- memory --------------------------------------------------------------------------------
@@ -423,7 +429,8 @@ class Keeper:
             self._tell(
                 f"cowtm: to know what a cell changes takes {size_text(present)} for the variables "
                 f"as they are, more than the budget of {size_text(self.memory_budget)}; "
-                f"tm.dontsave(name) leaves variables out, or raise {_setting('memory_budget')}."
+                f"tm.dontsave(name) leaves variables out, or raise {_setting('memory_budget')}.",
+                "present",
             )
 
     def _memory(self) -> int:

@@ -14,6 +14,7 @@ from cowtm import native
 HERE = Path(__file__).parent
 
 
+@pytest.mark.long
 @pytest.mark.skipif(native.ObjectTable.__module__ != "cowtm._native", reason="the twin runs anyhow")
 @pytest.mark.parametrize(
     ("file", "wanted"),

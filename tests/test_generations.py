@@ -737,5 +737,5 @@ class Sequences(RuleBasedStateMachine):
         gc.collect()
 
 
-TestSequences = Sequences.TestCase
+TestSequences = pytest.mark.long(Sequences.TestCase)
 TestSequences.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

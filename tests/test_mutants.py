@@ -33,6 +33,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return dict(json.loads(line) for line in done.stdout.splitlines())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mutant", [*MUTANTS, *STORED_MUTANTS])
 def test_a_mutant_is_caught(mutant: str, verdicts: dict[str, str]) -> None:
     """Within a few programs from fixed seeds."""

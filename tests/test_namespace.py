@@ -960,6 +960,7 @@ def test_the_collector_sees_all_parts(native_module: NativeModule) -> None:
     assert any(part is view for part in gc.get_referents(runner))
 
 
+@pytest.mark.long
 def test_reference_counts_come_back(native_module: NativeModule) -> None:
     """After any operation, failed ones included, what took part is held no more than before."""
     key, value = f"a name of this test only, {len(OPERATIONS)}", Probe()

@@ -128,6 +128,7 @@ def run(first: Observer, second: Observer, taken: list[Step]) -> None:
     assert first.report() == second.report()
 
 
+@pytest.mark.long
 @random_steps
 @given(taken=programs())
 @pytest.mark.parametrize("native_module", ["c"], indirect=True)
@@ -139,6 +140,7 @@ def test_alike_over_worlds_of_their_own(
         run(Observer(native_module, World()), Observer(twin, World()), taken)
 
 
+@pytest.mark.long
 @random_steps
 @given(taken=programs(), order=st.sampled_from(["C first", "twin first"]))
 @pytest.mark.parametrize("native_module", ["c"], indirect=True)
