@@ -230,6 +230,14 @@ class Keeper:
         """Wait until all that was asked for is done."""
         self._background.flush()
 
+    def forget(self) -> None:
+        """Let go of states that were removed, now; what they take on disk goes later.
+
+        To be called by who holds the timeline's lock.
+        """
+        self._writer.forget()
+        self.ask()
+
     def save(self, path: Path) -> None:
         """Write all states into a journal of their own.
 

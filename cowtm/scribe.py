@@ -136,7 +136,7 @@ class Scribe:
             why = f"it was cleared at cell {self._current_cell()}"
             removed = self.timeline.remove(numbers, why)
             self.steps = [number for number in self.steps if number in self.timeline]
-            self.keeper.ask()
+            self.keeper.forget()
             return removed
 
     def close(self) -> None:

@@ -179,6 +179,14 @@ class Writer:
             self._note_leaves(serial, state.delta)
         return list(news.values())
 
+    def forget(self) -> None:
+        """Let go of states that were removed and are still to be written.
+
+        To be called by who holds the timeline's lock.
+        """
+        for serial in self._timeline.gone:
+            self._dirty.pop(serial, None)
+
     def write_all(self, progress: Callable[[], None]) -> None:
         """Write every state that the journal does not have as it is now, in order.
 
@@ -193,7 +201,7 @@ class Writer:
             DiskFull: there is no room; those written before are there.
 
         """
-        states = [self._dirty[serial] for serial in sorted(self._dirty)]
+        states = self._waiting()
         if self._doomed:
             self._replace(states)
             progress()
@@ -278,7 +286,7 @@ class Writer:
         if codec is None or not self._littered:
             return
         # those that took over what they need of what is gone
-        states = [self._dirty[serial] for serial in sorted(self._dirty)]
+        states = self._waiting()
         self._replace([state for state in states if self._builds_on_rows(state)])
         journal = codec.journal
         needed = {page for pages in self._rows.values() for page in pages}
@@ -286,6 +294,11 @@ class Writer:
         # The store is asked about each chunk as its turn comes: it may be in use again by then.
         journal.sweep(needed, self._mirror.store)
         self._littered = False
+
+    def _waiting(self) -> list[State]:
+        """Return the states that are to be written, in order; some may be let go of meanwhile."""
+        waiting = self._dirty.copy()
+        return [waiting[serial] for serial in sorted(waiting)]
 
     def _builds_on_rows(self, state: State) -> bool:
         """Tell whether a state can't stay as it is in the journal, or not in it, any longer."""

@@ -252,7 +252,8 @@ class Database:
             try:
                 yield self._held.connection
             except sqlite3.Error as error:
-                raise self._translated(error) from error
+                # With its traceback it would keep frames alive, and the memory that they know of.
+                raise self._translated(error) from error.with_traceback(None)
             except UnicodeDecodeError as error:
                 # We store no text: these are names in a schema that is damaged.
                 raise Damaged(f"{self.path} is damaged: {error}") from error

@@ -64,4 +64,6 @@ def _by_name(value: Any) -> Revival | None:
         data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception:  # noqa: BLE001  it has no name: it can't be had again
         return None
-    return (pickle.loads, (data,)) if len(data) <= _LARGEST else None
+    if len(data) > _LARGEST or b"__main__" in data:  # what the notebook has by name may be another
+        return None
+    return pickle.loads, (data,)
