@@ -421,7 +421,7 @@ class TimeMachine(Archive):
         try:
             with self._keeper.at_rest(), self._lock:
                 self._refuse_conflicts(prepared.names, replace=replace)
-                prepared.restore(self._home, self._recorder.generators)
+                prepared.restore(self._home, self._recorder.ambient)
                 result = self._continue(prepared)
         except BaseException:
             if prepared.journal is not self._keeper.journal:

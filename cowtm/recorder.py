@@ -9,17 +9,16 @@ small allowance lasts (a callback, a thread or a library may have changed them).
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from importlib import import_module
 from itertools import islice
 from typing import Any, cast
 
 from cowtm.delta import Delta
+from cowtm.kinds import surroundings
 from cowtm.mirror import Mirror, is_variable
 from cowtm.native import REFERENCE, UNSET, Content, Node, TrackingNamespace
 from cowtm.references import References, reached_from
@@ -101,12 +100,7 @@ class Recorder:
         self._hidden = hidden
         self._skip: set[str] = set()
         self._unsaved: list[str] = []
-        # numpy makes its generator at the first draw: too late for the states before
-        numpy_random: Any = import_module("numpy.random.mtrand")
-        self._generators: dict[str, object] = {
-            "<random>": vars(random)["_inst"],
-            "<numpy.random>": numpy_random._rand,  # noqa: SLF001  what its functions draw from
-        }
+        self._surroundings = surroundings()
         self.use(self.mirror)
 
     def use(self, mirror: Mirror) -> None:
@@ -124,9 +118,9 @@ class Recorder:
         self._left_over = Delta()
 
     @property
-    def generators(self) -> Mapping[str, object]:
-        """The global random generators, by the names that states bind them to."""
-        return self._generators
+    def ambient(self) -> Mapping[str, object]:
+        """What no variable leads to (global generators, ...), by the names that states give it."""
+        return {one.name: one.value for one in self._surroundings.find()}
 
     # -- what is not recorded ------------------------------------------------------------------
 
@@ -171,7 +165,7 @@ class Recorder:
             self._check_all(work, touched)
             if result is not KEEP:
                 self._bind_result(result)
-            self._bind_generators()
+            self._bind_ambient()
             if everything:
                 self._check_all(work, self._untouched(work), late=True)
             else:
@@ -223,6 +217,9 @@ class Recorder:
         found = [node for node, content in contents.items() if content.kind.code == REFERENCE]
         self._references.note(found, ())
         self._newly_unsaved = bool(self._unsaved)
+        for ambient in self._surroundings.find():
+            if ambient.name in delta.bindings.before and ambient.name not in self.mirror.bindings:
+                ambient.reset()
 
     def _bind(self, work: _Work) -> None:
         """Take over what names are bound to now."""
@@ -265,14 +262,16 @@ class Recorder:
             self.mirror.table.rebind(RESULT, result)
             self.mirror.table.check(RESULT)
 
-    def _bind_generators(self) -> None:
-        """Have the global random generators belong to the state."""
+    def _bind_ambient(self) -> None:
+        """Have what no variable leads to belong to the state, once it is not as it was made."""
         table = self.mirror.table
-        for name, generator in self._generators.items():
-            slot = table.bindings.get(name)
-            if type(slot) is not Node or slot.object is not generator:
-                table.rebind(name, generator)
-            table.check(name)
+        for ambient in self._surroundings.find():
+            slot = table.bindings.get(ambient.name)
+            if slot is None and ambient.is_pristine():
+                continue
+            if type(slot) is not Node or slot.object is not ambient.value:
+                table.rebind(ambient.name, ambient.value)
+            table.check(ambient.name)
 
     def _check_all(self, work: _Work, names: Iterable[str], *, late: bool = False) -> None:
         """Check names, and the names that functions reached by them can touch."""

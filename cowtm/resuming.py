@@ -48,22 +48,22 @@ class Prepared:
         """The variables of the last state."""
         return sorted(filter(is_variable, self.delta.bindings.after))
 
-    def restore(self, home: dict[str, Any], generators: Mapping[str, object]) -> None:
+    def restore(self, home: dict[str, Any], ambient: Mapping[str, object]) -> None:
         """Bring the last state into the namespace.
 
         Args:
             home: the namespace.
-            generators: name -> the global random generators, which stay the ones they are.
+            ambient: name -> what is one for ever, such as the global random generators.
 
         Raises:
             CannotRestore: it can't be made; the namespace is as it was.
 
         """
-        for name, generator in generators.items():
+        for name, value in ambient.items():
             slot = self.delta.bindings.after.get(name)
             if type(slot) is Node:
-                slot.kind = self.mirror.kinds.named(type(generator))
-                self.mirror.table.attach(slot, generator)
+                slot.kind = self.mirror.kinds.named(type(value))
+                self.mirror.table.attach(slot, value)
         before = {name: home[name] for name in self.names if name in home}
         try:
             self.mirror.restore(self.delta, lambda name: False)  # noqa: ARG005

@@ -9,8 +9,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from oracle.form import Form, form_of
-from oracle.session import NAME
+
+from cowtm.testing.form import Form, form_of
+from cowtm.testing.session import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,11 +9,10 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from oracle.form import Form, form_of
-
 from cowtm.keeper import Limits
 from cowtm.machine import TimeMachine
 from cowtm.native import CellRunner
+from cowtm.testing.form import Form, form_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

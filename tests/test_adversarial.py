@@ -9,9 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from oracle.session import Checked, Session
 
 from cowtm.errors import CannotRestore
+from cowtm.testing.session import Checked, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

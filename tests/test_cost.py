@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from oracle.session import Session
 
 from cowtm import native
 from cowtm.chunks import CHUNK
+from cowtm.testing.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from oracle.form import form_of
 from oracle.mutants import EXAMPLES, STORED_EXAMPLES
 from oracle.programs import START, Program, check, program, smallest, stored_program
-from oracle.session import NAME, Checked, Session, Wrong
 
 from cowtm.saved import shelf
+from cowtm.testing.form import form_of
+from cowtm.testing.session import NAME, Checked, Session, Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable

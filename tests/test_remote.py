@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from elsewhere import elsewhere
-from oracle.session import Session
 
 import cowtm
 from cowtm.errors import BadInput, JournalNotFound
 from cowtm.saved.remote import as_path, is_url
+from cowtm.testing.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from contracts import CASES as CONTRACTS
 from elsewhere import elsewhere, of_variables, variables_form
 from notebook_code import CASES
-from oracle.form import session_form
-from oracle.session import NAME, Checked, Session
-from test_contracts import EXAMPLES, _run
 from test_estimators import CLASSIFIERS, ESTIMATORS
 from test_frames import CHANGES, FRAMES, assert_same, frozen
 
@@ -28,12 +26,14 @@ from cowtm.kinds.reference import Lost
 from cowtm.machine import TimeMachine
 from cowtm.saved.codec import Codec
 from cowtm.saved.rows import about_of
+from cowtm.testing import run
+from cowtm.testing.form import session_form
+from cowtm.testing.session import NAME, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LOST = {"template": "a match of a pattern can't be pickled"}
-"""Examples that lead to what only their own process has, and why."""
+SAVED = [case for case, (family, name) in CONTRACTS.items() if not family.examples[name].saved]
 
 
 @pytest.fixture(autouse=True)
@@ -50,44 +50,37 @@ def resumed(home: dict[str, Any], path: Path, cell: int) -> TimeMachine:
     return machine
 
 
-@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in LOST])
-def test_every_example_comes_back(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", SAVED)
+def test_every_example_comes_back(case: str, tmp_path: Path) -> None:
     """Values, sharing, order, cycles, classes: every state of a loaded journal is what it was."""
-    checked = Checked(hold=False)
-    try:
-        states = _run(checked, EXAMPLES[name])
-        checked.session.machine.save(tmp_path / "saved.cowtm")
+    with run(*CONTRACTS[case]) as ran:
+        ran.checked.session.machine.save(tmp_path / "saved.cowtm")
         with elsewhere():
             archive = cowtm.load(tmp_path / "saved.cowtm")
-            for state in states:
-                found, wanted = variables_form(archive.vars(state)), checked.known[state].form
+            for state in ran.states:
+                found, wanted = variables_form(archive.vars(state)), ran.checked.known[state].form
                 assert not of_variables(wanted).difference(of_variables(found)), state
-    finally:
-        checked.close()
 
 
-@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in LOST])
-def test_every_example_is_gone_on_with(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", SAVED)
+def test_every_example_is_gone_on_with(case: str, tmp_path: Path) -> None:
     """A session resumed is the one that was: all is there, all states can be travelled to."""
-    checked = Checked(hold=False)
-    try:
-        states = _run(checked, EXAMPLES[name])
-        checked.session.machine.save(tmp_path / "saved.cowtm")
+    with run(*CONTRACTS[case]) as ran:
+        states = ran.states
+        ran.checked.session.machine.save(tmp_path / "saved.cowtm")
         with elsewhere() as home:
             machine = resumed(home, tmp_path / "saved.cowtm", states[-1] + 1)
             try:
                 for state in [states[-1], *states[::-1], *states, states[0]]:
                     machine.past(state)
                     found = of_variables(session_form(home, module=NAME))
-                    wanted = of_variables(checked.known[state].form)
+                    wanted = of_variables(ran.checked.known[state].form)
                     assert not wanted.difference(found), state
                     found.objects.clear()
                     assert machine.audit() == (), state
             finally:
                 machine.close()
                 home.clear()
-    finally:
-        checked.close()
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -406,9 +399,9 @@ def test_importing_aside_draws_no_numbers(session: Session) -> None:
 @pytest.mark.parametrize("fails", [1, 2, 3, 5, 8])
 def test_what_could_not_be_written_is_written_later(tmp_path: Path, fails: int) -> None:
     """A disk that refuses now and then costs nothing but the attempt: all is exact in the end."""
-    checked = Checked(hold=False)
-    try:
-        states = _run(checked, EXAMPLES["everything at once"])
+    [everything] = [case for case in CONTRACTS if case.endswith(": everything at once")]
+    with run(*CONTRACTS[everything]) as ran:
+        checked, states = ran.checked, ran.states
         checked.run("long = list(range(20_000)); class_ = type('Made', (), {'n': 1})")
         checked.run("long[5] = 'five'; also_long = long")
         states += [checked.position - 1, checked.position]
@@ -431,8 +424,6 @@ def test_what_could_not_be_written_is_written_later(tmp_path: Path, fails: int) 
             for state in states:
                 found, wanted = variables_form(archive.vars(state)), checked.known[state].form
                 assert not of_variables(wanted).difference(of_variables(found)), state
-    finally:
-        checked.close()
 
 
 class Stumbling:

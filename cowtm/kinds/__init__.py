@@ -7,6 +7,6 @@ an object of the library shows up.
 from __future__ import annotations
 
 from cowtm.kinds.base import Kind
-from cowtm.kinds.registry import Kinds
+from cowtm.kinds.registry import Kinds, register, surroundings
 
-__all__ = ["Kind", "Kinds"]
+__all__ = ["Kind", "Kinds", "register", "surroundings"]

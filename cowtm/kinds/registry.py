@@ -25,11 +25,14 @@ import re
 import types
 import uuid
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
 
 from cowtm.chunks import Chunk, ChunkStore
+from cowtm.errors import BadInput
+from cowtm.kinds.ambient import Surroundings
 from cowtm.kinds.base import ByValue, InstanceKind, Kind, mro_of, name_of, plain_instances
 from cowtm.kinds.buffers import BytesKind, MemoryviewKind
 from cowtm.kinds.classes import ClassChoice
@@ -119,6 +122,49 @@ LEAF_NAMES: frozenset[tuple[str, str]] = frozenset(
 LIBRARIES: dict[str, str] = {"numpy": "cowtm.kinds.arrays", "pandas": "cowtm.kinds.frames"}
 """Root package of a type -> the file with its kinds."""
 
+AMBIENT: dict[str, str] = {}
+"""Module that the user may have imported -> the file that tells what of it belongs to a state."""
+
+ENTRY_POINTS = "cowtm.kinds"
+"""Group of entry points by which other packages add to `LIBRARIES`: a root package, our file."""
+
+
+def register(package: str, file: str) -> None:
+    """Have objects of a library be recorded by kinds of its own.
+
+    Args:
+        package: root package of the objects' types, as in ``numpy``.
+        file: name of the module with the kinds. It is imported once an object of the library shows
+            up, and has two functions: ``kind_for(cls, store)`` gives the kind of a type, None if
+            it is like any other; ``is_leaf(cls)`` tells types whose objects never change. See
+            `docs/adding-a-library.md`.
+
+    Raises:
+        BadInput: the package has kinds already, of another file.
+
+    """
+    known = LIBRARIES.setdefault(package, file)
+    if known != file:
+        raise BadInput(
+            f"objects of {package} are recorded by {known} already; "
+            f"register {file} for another package, or change {known}"
+        )
+
+
+def surroundings() -> Surroundings:
+    """Give what finds objects that belong to a state though no variable leads to them."""
+    return Surroundings(dict(AMBIENT))
+
+
+@functools.cache
+def _installed() -> Mapping[str, str]:
+    """Return what other packages that are installed add: package -> file."""
+    return {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def _file_for(package: str) -> str | None:
+    return LIBRARIES.get(package) or _installed().get(package)
+
 
 class Kinds:
     """Finds the kind of a type, for one namespace.
@@ -198,7 +244,7 @@ class Kinds:
 
     def _other(self, cls: type, mro: tuple[type, ...]) -> Kind | None:
         for base in mro:
-            file = LIBRARIES.get(name_of(base)[0].partition(".")[0])
+            file = _file_for(name_of(base)[0].partition(".")[0])
             if file is not None:
                 library = import_module(file)
                 if library.is_leaf(base):

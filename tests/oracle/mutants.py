@@ -17,8 +17,8 @@ from itertools import product
 from random import Random
 from typing import Any
 
+from cowtm.testing.session import Session
 from oracle.programs import Program, check, program, stored_program
-from oracle.session import Session
 
 SEEDS = 40
 """Random programs tried for each mutant before it counts as missed."""
@@ -111,7 +111,7 @@ MUTANTS: dict[str, Mutant] = {
         "cowtm.touch:Touch.by_code_of", "return self._in_home(node.object)", "return ()"
     ),
     "random generators are not recorded": Mutant(
-        "cowtm.recorder:Recorder._bind_generators", "table.check(name)", "continue"
+        "cowtm.recorder:Recorder._bind_ambient", "table.check(ambient.name)", "continue"
     ),
     "a delta forgets what was before": Mutant(
         "cowtm.delta:Difference.chain", "key not in before and key not in after", "False"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from oracle.session import Checked, Session
+from cowtm.testing.session import Checked, Session
 
 Step = tuple[str, Any]
 Program = list[Step]

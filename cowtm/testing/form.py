@@ -2,7 +2,8 @@
 
 Objects are numbered in the order in which a walk from the names meets them, so two namespaces have
 equal forms exactly when they hold equal values, shared in the same way, cycles included. Nothing of
-cowtm is used here, and no method of the objects is called.
+cowtm's way of recording is used here: a mistake there is not repeated here. Objects of libraries
+are described by functions that `describes` registers.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def form_of(
         module: what the namespace is called.
 
     """
-    walk = _Walk(classes=classes, constants=constants, module=module)
+    walk = Walk(classes=classes, constants=constants, module=module)
     tokens = {name: walk.token(value) for name, value in names.items()}
     walk.run()
     return Form(tokens, walk.records, walk.objects, walk.made)
@@ -152,16 +153,22 @@ def form_of(
 def session_form(
     home: Mapping[str, Any], *, classes: bool = True, constants: bool = True, module: str
 ) -> Form:
-    """Describe the variables of a namespace, and the global random generators."""
+    """Describe the variables of a namespace, and what belongs to a state besides."""
     names = {name: home[name] for name in sorted(home) if not name.startswith("__")}
-    form = form_of(names, classes=classes, constants=constants, module=module)
+    walk = Walk(classes=classes, constants=constants, module=module)
+    tokens = {name: walk.token(value) for name, value in names.items()}
+    tokens |= {name: describe(walk) for name, describe in _registered_ambient.items()}
+    walk.run()
+    form = Form(tokens, walk.records, walk.objects, walk.made)
     form.names["<random>"] = hash(random.getstate())
     state: Any = np.random.get_state()
     form.names["<numpy.random>"] = hash((state[1].tobytes(), *state[2:]))
     return form
 
 
-class _Walk:
+class Walk:
+    """Numbers the objects that are met, and describes each in turn."""
+
     def __init__(self, *, classes: bool, constants: bool, module: str) -> None:
         self.records: list[tuple[Any, ...]] = []
         self.objects: list[Any] = []
@@ -172,11 +179,13 @@ class _Walk:
         self._module = module
 
     def run(self) -> None:
+        """Describe all that was met, and all that this leads to."""
         while len(self.records) < len(self.objects):
             value = self.objects[len(self.records)]
             self.records.append((_name(type(value)), *self.describe(value)))
 
     def token(self, value: Any) -> Token:
+        """Give what stands for a value: its description if it is a leaf, else its number."""
         number = self._numbers.get(id(value))
         if number is not None:
             return "#", number
@@ -188,13 +197,21 @@ class _Walk:
         return "#", number
 
     def tokens(self, values: Iterable[Any]) -> tuple[Token, ...]:
+        """Give what stands for some values."""
         return tuple(self.token(value) for value in values)
 
     def pairs(self, mapping: Iterable[tuple[Any, Any]]) -> tuple[Token, ...]:
+        """Give what stands for keys and values in turn."""
         return tuple(self.token(part) for pair in mapping for part in pair)
 
     def leaf(self, value: Any) -> Token | None:
-        cls = type(value)
+        """Describe what never changes; None for anything else."""
+        registered = _registered_leaves.get(_name(type(value)))
+        if registered is not None:
+            return "=", type(value).__name__, registered(value)
+        return self._leaf(value, type(value))
+
+    def _leaf(self, value: Any, cls: type) -> Token | None:
         if cls in LEAVES:
             return "=", cls.__name__, repr(value)
         if issubclass(cls, enum.Enum):
@@ -232,6 +249,10 @@ class _Walk:
         return "constant", type(value).__name__, *ordered
 
     def describe(self, value: Any) -> tuple[Any, ...]:
+        """Say what an object is and holds."""
+        registered = _registered(type(value))
+        if registered is not None:
+            return registered(self, value)
         for base, describe in _DESCRIBERS:
             if isinstance(value, base):
                 return describe(self, value)
@@ -298,6 +319,7 @@ class _Walk:
         return tuple(found)
 
     def function(self, value: Any) -> tuple[Any, ...]:
+        """Describe code, defaults, closure cells and attributes."""
         return (
             "function",
             _code(value.__code__),
@@ -312,12 +334,14 @@ class _Walk:
         )
 
     def cell(self, value: Any) -> tuple[Any, ...]:
+        """Describe a closure cell."""
         try:
             return "cell", self.token(value.cell_contents)
         except ValueError:
             return "cell", "unset"
 
     def klass(self, value: Any) -> tuple[Any, ...]:
+        """Describe bases and attributes of a class."""
         own = {
             name: held
             for name, held in type.__dict__["__dict__"].__get__(value).items()
@@ -328,6 +352,7 @@ class _Walk:
         return "class", value.__qualname__, self.tokens(value.__bases__), self.pairs(own.items())
 
     def array(self, value: Any) -> tuple[Any, ...]:
+        """Describe layout, flags, memory, and whose memory it is."""
         root = _root(value)
         plain = np.ndarray.view(value, np.ndarray)
         head = (
@@ -347,11 +372,74 @@ class _Walk:
         return *head, start, self.token(root), plain.tobytes() if not plain.dtype.hasobject else 0
 
     def memory(self, value: memoryview) -> tuple[Any, ...]:
+        """Describe a view and what it views."""
         try:
             held = self.token(value.obj)
         except ValueError:
             return ("released",)
         return value.format, value.shape, value.readonly, value.tobytes(), held
+
+
+Describe = Callable[[Walk, Any], tuple[Any, ...]]
+"""Says what an object is, as a tuple of plain values and of tokens of what it holds."""
+
+_registered_describers: dict[str, Describe] = {}
+_registered_leaves: dict[str, Callable[[Any], object]] = {}
+_registered_ambient: dict[str, Callable[[Walk], Token]] = {}
+
+
+def describes(*classes: str) -> Callable[[Describe], Describe]:
+    """Register a function that describes objects of a library, and of classes derived from its own.
+
+    Args:
+        classes: their full names, as in ``numpy.ndarray``; the library need not be imported.
+
+    """
+
+    def register(describe: Describe) -> Describe:
+        _registered_describers.update(dict.fromkeys(classes, describe))
+        return describe
+
+    return register
+
+
+def describes_leaf(*classes: str) -> Callable[[Callable[[Any], object]], Callable[[Any], object]]:
+    """Register a function that gives a plain value for objects of some types that never change.
+
+    Args:
+        classes: the full names of the types, exactly.
+
+    """
+
+    def register(describe: Callable[[Any], object]) -> Callable[[Any], object]:
+        _registered_leaves.update(dict.fromkeys(classes, describe))
+        return describe
+
+    return register
+
+
+def describes_ambient(name: str) -> Callable[[Callable[[Walk], Token]], Callable[[Walk], Token]]:
+    """Register a function that describes what belongs to a state though no variable leads to it.
+
+    Args:
+        name: what it is called, in angle brackets. The function gives the same for a library that
+            is not imported and for one that was not used yet.
+
+    """
+
+    def register(describe: Callable[[Walk], Token]) -> Callable[[Walk], Token]:
+        _registered_ambient[name] = describe
+        return describe
+
+    return register
+
+
+def _registered(cls: type) -> Describe | None:
+    for base in cls.__mro__:
+        found = _registered_describers.get(_name(base))
+        if found is not None:
+            return found
+    return None
 
 
 def _is_of_c(cls: type) -> bool:
@@ -409,15 +497,15 @@ def _rank(value: Any) -> Any:
 
 
 def _subclass(
-    body: Callable[[_Walk, Any], tuple[Any, ...]],
-) -> Callable[[_Walk, Any], tuple[Any, ...]]:
+    body: Callable[[Walk, Any], tuple[Any, ...]],
+) -> Callable[[Walk, Any], tuple[Any, ...]]:
     return lambda walk, value: (*body(walk, value), *walk.attributes(value))
 
 
-_DESCRIBERS: list[tuple[Any, Callable[[_Walk, Any], tuple[Any, ...]]]] = [
-    (type, _Walk.klass),
-    (types.FunctionType, _Walk.function),
-    (types.CellType, _Walk.cell),
+_DESCRIBERS: list[tuple[Any, Callable[[Walk, Any], tuple[Any, ...]]]] = [
+    (type, Walk.klass),
+    (types.FunctionType, Walk.function),
+    (types.CellType, Walk.cell),
     (types.MethodType, lambda w, v: (w.token(v.__func__), w.token(v.__self__))),
     (types.BuiltinMethodType, lambda w, v: (v.__name__, w.token(v.__self__))),
     (
@@ -431,7 +519,7 @@ _DESCRIBERS: list[tuple[Any, Callable[[_Walk, Any], tuple[Any, ...]]]] = [
     (type({}.keys()), lambda w, v: w.pairs(v.mapping.items())),
     (type({}.values()), lambda w, v: w.pairs(v.mapping.items())),
     (type({}.items()), lambda w, v: w.pairs(v.mapping.items())),
-    (np.ndarray, _Walk.array),
+    (np.ndarray, Walk.array),
     (np.void, lambda w, v: (repr(v.dtype), v.tobytes(), w.token(_root(v)))),
     (list, _subclass(lambda w, v: w.tokens(list.__iter__(v)))),
     (tuple, _subclass(lambda w, v: w.tokens(tuple.__iter__(v)))),
@@ -449,7 +537,7 @@ _DESCRIBERS: list[tuple[Any, Callable[[_Walk, Any], tuple[Any, ...]]]] = [
     (collections.deque, _subclass(lambda w, v: (v.maxlen, *w.tokens(v)))),
     (bytearray, _subclass(lambda _, v: (bytes(v),))),
     (array.array, _subclass(lambda _, v: (v.typecode, v.tobytes()))),
-    (memoryview, _Walk.memory),
+    (memoryview, Walk.memory),
     (np.random.Generator, lambda w, v: (w.token(v.bit_generator),)),
     (np.random.BitGenerator, lambda _, v: (repr(v.state),)),
     (np.random.RandomState, lambda _, v: (repr(v.get_state(legacy=False)),)),

@@ -18,7 +18,7 @@ import numpy as np
 from cowtm.keeper import Limits
 from cowtm.machine import TimeMachine
 from cowtm.native import CellRunner
-from oracle.form import Form, form_of, session_form
+from cowtm.testing.form import Form, form_of, session_form
 
 NAME = "__cells__"
 """What the namespace is called."""
