@@ -28,8 +28,8 @@ class Example:
         changes: cells, each of which changes what ``x`` leads to.
         in_place: whether travelling keeps the identity of what is alive.
         copies: whether `vars` gives objects of its own.
-        by_reference: what of it is kept by reference, as `state.by_reference` says it for ``x``;
-            nothing if all of it is recorded.
+        by_reference: what of it is kept by reference after the last change, as
+            `state.by_reference` says it; nothing if all of it is recorded.
         at_most: bytes of new chunks that a change may store, besides those of the first capture.
         saved: why it can't come back in another process; nothing if it does.
 
@@ -128,7 +128,7 @@ def _run_cells(ran: Run, family: Family, example: Example) -> None:
         stored = state.stored
         if example.at_most is not None and len(ran.states) > 1 and stored > example.at_most:
             raise Wrong(f"{source} stored {stored} bytes, more than {example.at_most}")
-        said = state.by_reference.get("x", "")
+        said = state.by_reference.get("x") or state.by_reference.get("also", "")
         if said != example.by_reference and source in example.changes[-1:]:
             raise Wrong(f"by reference is {said!r}, not {example.by_reference!r}")
         ran.states.append(checked.position)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from cowtm.testing import Example, Family
 
 PRELUDE = """
@@ -429,6 +431,7 @@ FAMILIES = [
                 "functools.cached_property(plain)",
                 ("x.func.note = 1", "x.attrname = 'q'"),
                 copies=False,
+                by_reference="a lock" if sys.version_info < (3, 12) else "",
             ),
             "singledispatchmethod": Example("operator.itemgetter(inner)", ("inner.append(1)",)),
             "weak reference": Example(
