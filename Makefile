@@ -5,11 +5,13 @@
 #
 # Everything is installed into $(VENV), nothing outside this folder.
 # Other choices: make test PYTHON=python3.13 VENV=.venv-3.13 ARGS="-k travel"
+# Without the large libraries, and without the tests that need them: make test LIBRARIES=no
 
 PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 ARGS ?=
+LIBRARIES ?= yes
 
 python := $(VENV)/bin/python
 install := $(python) -m pip install --quiet --disable-pip-version-check
@@ -24,7 +26,8 @@ help:
 demo: $(VENV)/.with-demo
 	$(python) docs/run_demo.py $(ARGS)
 
-test: $(VENV)/.with-test
+test: export COWTM_REQUIRE_LIBRARIES = $(filter yes,$(LIBRARIES))
+test: $(VENV)/.with-test $(if $(filter yes,$(LIBRARIES)),$(VENV)/.with-libraries)
 	$(python) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/.with-lint

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from contracts import CASES, FAMILIES
+from contracts.table import PAGE, renewed
 
-from cowtm.testing import Family, copies, form_of, travels
+from cowtm.testing import Wrong, copies, form_of, is_limited, travels
+
+if TYPE_CHECKING:
+    from cowtm.testing import Family, Limit
 
 
 def _provide(family: Family) -> None:
@@ -46,3 +53,41 @@ def test_the_oracle_tells_sharing() -> None:
     shared = [1]
     apart = form_of({"a": shared, "b": shared}, module="m")
     assert apart != form_of({"a": [1], "b": [1]}, module="m")
+
+
+EXCEPTIONS = [c for c, (f, n) in CASES.items() if not f.examples[n].in_place]
+SHARED = [c for c, (f, n) in CASES.items() if not f.examples[n].copies]
+
+
+@pytest.mark.parametrize("case", EXCEPTIONS)
+def test_what_is_said_to_be_made_anew_is(case: str) -> None:
+    """An example that is excused from keeping identity loses it: nobody is excused for nothing."""
+    family, name = CASES[case]
+    _provide(family)
+    strict = replace(family, examples={name: replace(family.examples[name], in_place=True)})
+    with pytest.raises(Wrong, match="another object"):
+        travels(strict, name, hold=True)
+
+
+@pytest.mark.parametrize("case", SHARED)
+def test_what_is_said_to_be_live_is(case: str) -> None:
+    """An example that is excused from giving copies of its own gives live objects."""
+    family, name = CASES[case]
+    _provide(family)
+    with pytest.raises(Wrong, match="the present"):
+        copies(family, name)
+
+
+@pytest.mark.parametrize("limit", [limit for f in FAMILIES for limit in f.limits], ids=str)
+def test_limits_are_real(limit: Limit) -> None:
+    """What is said not to come back does not; when it does one day, the table has to be told."""
+    for library in limit.needs:
+        pytest.importorskip(library)
+    is_limited(limit)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the page is about the oldest Python")
+def test_the_table_of_guarantees_is_made_from_the_examples() -> None:
+    """After a change of the examples, ``python -m contracts.table`` writes it anew."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert renewed(page) == page

@@ -9,7 +9,7 @@ nothing of cowtm's way of recording, so that a mistake in that shows.
 
 from __future__ import annotations
 
-from cowtm.testing.contract import Example, Family, copies, run, travels
+from cowtm.testing.contract import Example, Family, Limit, copies, is_limited, run, travels
 from cowtm.testing.form import describes, describes_ambient, describes_leaf, form_of
 from cowtm.testing.session import Checked, Wrong
 
@@ -17,12 +17,14 @@ __all__ = [
     "Checked",
     "Example",
     "Family",
+    "Limit",
     "Wrong",
     "copies",
     "describes",
     "describes_ambient",
     "describes_leaf",
     "form_of",
+    "is_limited",
     "run",
     "travels",
 ]

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from cowtm.testing.session import Checked, Wrong
+from cowtm.testing.form import form_of
+from cowtm.testing.session import NAME, Checked, Session, Wrong
 
 if TYPE_CHECKING:
     from cowtm.testing.form import Form
@@ -45,6 +46,25 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """Something that does not come back, and what shows it.
+
+    Attributes:
+        what: what it is, in words.
+        cells: the state after the first of them is travelled back to from the last.
+        shown: an expression, true in that state when it was reached by travelling, and not true
+            when the first cell had just run.
+        needs: libraries that must be there.
+
+    """
+
+    what: str
+    cells: tuple[str, ...]
+    shown: str
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """Kinds of objects that are captured alike: a row of the table of guarantees.
 
@@ -54,7 +74,7 @@ class Family:
         prelude: statements that define what the examples name; those needed are run first.
         needs: libraries that must be there.
         how: how they are captured, in words.
-        not_recorded: what is not, in words; each is shown by an example or a test.
+        limits: what does not come back.
 
     """
 
@@ -63,6 +83,7 @@ class Family:
     prelude: str = ""
     needs: tuple[str, ...] = ()
     how: str = ""
+    limits: tuple[Limit, ...] = ()
     not_recorded: str = ""
 
 
@@ -169,7 +190,7 @@ def copies(family: Family, name: str) -> None:
         checked, states = ran.checked, ran.states
         for goal in states:
             checked.look(goal)
-        present = checked.session.form()
+        present = _variables(checked)
         changes = family.examples[name].changes
         for goal, change in zip(states[1:], changes, strict=False):
             fresh = {**checked.session.home, **checked.session.machine.vars(goal)}
@@ -177,15 +198,44 @@ def copies(family: Family, name: str) -> None:
                 warnings.simplefilter("ignore")
                 exec(change, fresh)  # noqa: S102  the example's own change, on the copy
             fresh.clear()
-            if not _same_variables(present, checked.session.form()):
-                raise Wrong(f"{change}, done to a copy, changed the present")
+            difference = present.difference(_variables(checked))
+            if difference:
+                raise Wrong(f"{change}, done to a copy, changed the present: {difference}")
         for goal in states:
             checked.look(goal)
 
 
-def _same_variables(before: Form, after: Form) -> bool:
-    names = {n: t for n, t in before.names.items() if not n.startswith("<")}
-    return after.names.items() >= names.items()
+def is_limited(limit: Limit) -> None:
+    """See that what is said not to come back does not, and was there.
+
+    Raises:
+        Wrong: it comes back after all, or was never there.
+
+    """
+    session = Session()
+    try:
+        for number, cell in enumerate(limit.cells):
+            error = session.run(cell)
+            if error is not None:
+                raise Wrong(f"{cell} failed: {error!r}")
+            if number == 0 and _is_true(session, limit.shown):
+                raise Wrong(f"{limit.what}: {limit.shown} holds before anything was lost")
+        session.machine.past(1)
+        if not _is_true(session, limit.shown):
+            raise Wrong(f"{limit.what}: that comes back after all")
+    finally:
+        session.close()
+
+
+def _is_true(session: Session, expression: str) -> bool:
+    return bool(eval(expression, {**session.home}))  # noqa: S307  the example's own
+
+
+def _variables(checked: Checked) -> Form:
+    """Describe the variables alone: to change a copy may draw random numbers all the same."""
+    home = checked.session.home
+    names = {name: home[name] for name in sorted(home) if not name.startswith("__")}
+    return form_of(names, module=NAME)
 
 
 def prelude_for(prelude: str, source: str) -> str:

@@ -601,7 +601,7 @@ FAMILIES = [
             ),
             "tuple iterator": Example("iter((1, [2]))", ("next(x)",)),
             "string iterator": Example("iter('text')", ("next(x)",)),
-            "range iterator": Example("iter(range(5))", ("next(x)",), in_place=False),
+            "range iterator": Example("iter(range(5))", ("next(x)",)),
             "enumerate": Example("enumerate([5, [6]])", ("next(x)",), in_place=False),
             "zip": Example("zip([1, 2], 'ab')", ("next(x)",)),
             "map": Example("map(str, [1, 2])", ("next(x)",)),
@@ -617,7 +617,7 @@ FAMILIES = [
             "StringIO": Example(
                 "io.StringIO('abc')", ("x.write('z')", "x.seek(0)", "x.truncate(2)")
             ),
-            "lru_cache": Example("[functools.lru_cache(plain)]", ("x.append(1)",), copies=False),
+            "lru_cache": Example("[functools.lru_cache(plain)]", ("x.append(1)",)),
             "generic alias": Example(
                 "[list[int], int | str, typing.Optional[int], typing.TypeVar('T')]", ("x.pop()",)
             ),
