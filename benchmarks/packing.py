@@ -28,9 +28,10 @@ import xxhash
 from zict import File
 
 from benchmarks.machine import machine, versions
+from cowtm.arena import Arena
 from cowtm.chunks import CHUNK, ChunkStore, pieces
 from cowtm.generations import Key
-from cowtm.packing import allocate, pack, unpack
+from cowtm.packing import pack, unpack
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = ("cowtm", "numpy", "xxhash", "blosc2", "zict")
@@ -114,7 +115,7 @@ def packing(memory: memoryview, itemsize: int) -> dict[str, Task]:
     deflated = zlib.compress(memory, 1)
     if unpack(frame, len(memory)) != memory:
         sys.exit("the bytes that were unpacked are not those that were packed")
-    target = allocate(len(memory))
+    target = Arena().allocate(len(memory))
 
     def copy() -> memoryview:
         target[:] = memory
@@ -154,8 +155,10 @@ def storing(size: int, folder: Path) -> Iterator[tuple[str, dict[str, Task]]]:
         },
     )
 
+    arena = Arena()
+
     def copy() -> object:
-        target = allocate(size)
+        target = arena.allocate(size)
         target[:] = memory
         return target
 

@@ -19,9 +19,9 @@ from typing import TypeAlias, cast
 
 import xxhash
 
+from cowtm.arena import Arena
 from cowtm.errors import Damaged, DiskFull
 from cowtm.generations import Frames, Generations, Key, Sizes
-from cowtm.packing import PAGED, allocate
 
 CHUNK = 1 << 20
 """Bytes in a chunk."""
@@ -82,7 +82,8 @@ class ChunkStore:
 
     def __init__(self) -> None:
         self._known: _Known = {}
-        self._generations = Generations(partial(_alive, self._known))
+        self._arena = Arena()
+        self._generations = Generations(partial(_alive, self._known), self._arena.allocate)
         self._lock = self._generations.lock
         self._dead: deque[weakref.KeyedRef[Key, Chunk]] = deque()
         self._note_death = self._dead.append
@@ -236,7 +237,7 @@ class ChunkStore:
             return chunk
         generations = self._generations
         generations.make_room(len(piece))
-        data = _copy(piece)
+        data = self._arena.copy(piece)
         # who else gets this digest must get these bytes, so it is taken of what will not change
         key = xxhash.xxh3_128_digest(data), len(data)
         with self._lock:
@@ -276,14 +277,6 @@ _Known: TypeAlias = dict[Key, weakref.KeyedRef[Key, Chunk]]
 def _alive(known: _Known, key: Key) -> Chunk | None:
     reference = known.get(key)
     return None if reference is None else reference()
-
-
-def _copy(piece: memoryview) -> bytes | memoryview:
-    if len(piece) < PAGED:
-        return bytes(piece)
-    memory = allocate(len(piece))
-    memory[:] = piece
-    return memory.toreadonly()
 
 
 def pieces(memory: memoryview) -> Iterator[memoryview]:

@@ -80,6 +80,7 @@ class Generations:
     Args:
         holder: gives what is alive as long as a key's bytes are needed, None if they are not. It is
             held while they are moved: so who sweeps the disk meanwhile knows that they are needed.
+        allocate: gives memory to unpack into.
 
     Attributes:
         lock: what guards the books; held by who needs several calls to be one.
@@ -90,8 +91,11 @@ class Generations:
 
     """
 
-    def __init__(self, holder: Callable[[Key], object | None]) -> None:
+    def __init__(
+        self, holder: Callable[[Key], object | None], allocate: Callable[[int], memoryview]
+    ) -> None:
         self.lock = threading.RLock()
+        self._allocate = allocate
         self._holder = holder
         self.limit: int | None = None
         self.over_limit = 0
@@ -239,9 +243,9 @@ class Generations:
             disk = self._disk
         itemsize = 1
         if frame is not None:
-            memory = unpack(frame, key[1])
+            memory = unpack(frame, key[1], self._allocate)
         else:
-            memory, itemsize = _read_from(disk, key)
+            memory, itemsize = _read_from(disk, key, self._allocate)
         self.make_room(len(memory))
         with self.lock:
             if key in self._packed or key in self._on_disk:
@@ -410,12 +414,14 @@ class Generations:
             self._moving.difference_update(taken)
 
 
-def _read_from(disk: Frames | None, key: Key) -> tuple[memoryview, int]:
+def _read_from(
+    disk: Frames | None, key: Key, allocate: Callable[[int], memoryview]
+) -> tuple[memoryview, int]:
     """Return bytes and item size; the digest is right."""
     digest, size = key
     frame = _fetch(disk, key)
     try:
-        memory = unpack(frame, size)
+        memory = unpack(frame, size, allocate)
     except Damaged as error:
         raise Damaged(f"{_name(key)} is damaged on disk: {error}") from error
     if xxhash.xxh3_128_digest(memory) != digest:

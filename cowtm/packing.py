@@ -13,7 +13,7 @@ blosc2 is imported when it is first needed: that takes the better part of a seco
 from __future__ import annotations
 
 import functools
-import mmap
+from collections.abc import Callable
 from typing import Any
 
 import xxhash
@@ -42,10 +42,6 @@ WORTHWHILE = 0.9
 _TYPESIZE_AT = HEAD + 3
 """Where a frame of blosc2's tells the item size: README_CHUNK_FORMAT of c-blosc2."""
 
-PAGED = 1 << 16
-"""Memory of so many bytes or more gets pages of its own, which go back to the system when it is
-freed. The heap of the C library keeps what is freed: 100 MB after a session over a 64 MB array."""
-
 LARGEST_ITEM = 255
 """Bytes of the largest item that blosc2 shuffles."""
 
@@ -71,12 +67,15 @@ def pack(memory: memoryview, itemsize: int = 1) -> bytes:
     return _frame(BLOSC, packed) if len(packed) < len(memory) else _frame(PLAIN, memory)
 
 
-def unpack(frame: bytes | memoryview, size: int) -> memoryview:
+def unpack(
+    frame: bytes | memoryview, size: int, allocate: Callable[[int], Any] = bytearray
+) -> memoryview:
     """Return the bytes of a frame, read-only.
 
     Args:
         frame: what `pack` gave.
         size: how many bytes it holds; no more memory than that is taken.
+        allocate: gives writeable memory of so many bytes.
 
     Raises:
         Damaged: the frame is broken, or holds another number of bytes.
@@ -98,16 +97,12 @@ def unpack(frame: bytes | memoryview, size: int) -> memoryview:
         blosc2.decompress2(payload, memory, nthreads=1)
     except (RuntimeError, ValueError) as error:
         raise Damaged(f"a frame can't be unpacked: {error}") from error
-    return memory.toreadonly()
+    return memoryview(memory).toreadonly()
 
 
 def itemsize_of(frame: bytes | memoryview) -> int:
     """Return the item size that a whole frame was packed with; 1 if its payload is plain."""
     return frame[_TYPESIZE_AT] if frame[0] == BLOSC else 1
-
-
-_PAGES_THERE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)
-"""With its pages there from the start, copying into new memory takes two thirds of the time."""
 
 
 def check(frame: bytes | memoryview) -> None:
@@ -118,21 +113,6 @@ def check(frame: bytes | memoryview) -> None:
 
     """
     _open(frame)
-
-
-def allocate(size: int) -> memoryview:
-    """Return writeable memory; if it is much, it goes back to the system when it is freed.
-
-    Raises:
-        MemoryError: the system has no more.
-
-    """
-    if size < PAGED:
-        return memoryview(bytearray(size))
-    try:
-        return memoryview(mmap.mmap(-1, size, flags=_PAGES_THERE))
-    except OSError as error:
-        raise MemoryError(f"the system gives no more memory: {size} bytes") from error
 
 
 def _frame(codec: int, payload: bytes | memoryview) -> bytes:

@@ -20,6 +20,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from cowtm.arena import Arena
 from cowtm.chunks import CHUNK, Chunk, ChunkStore
 from cowtm.errors import Damaged
 from cowtm.generations import STEP_COUNT, Frames, Generations, Key, Sizes
@@ -520,7 +521,7 @@ def test_a_disk_changed_during_a_move_gets_its_frames(store: ChunkStore, when: s
 
 def test_bytes_that_are_discarded_while_they_are_read_do_not_stay() -> None:
     """Who reads gets them; the books do not."""
-    generations = Generations(lambda key: key)
+    generations = Generations(lambda key: key, Arena().allocate)
     generations.disk = disk = Meddling()
     data = bytes(noise(1))
     key = xxhash.xxh3_128_digest(data), len(data)

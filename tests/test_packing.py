@@ -15,11 +15,9 @@ from cowtm.errors import CowtmError, Damaged
 from cowtm.packing import (
     BLOSC,
     HEAD,
-    PAGED,
     PLAIN,
     PROBE,
     SMALL,
-    allocate,
     check,
     itemsize_of,
     pack,
@@ -144,18 +142,3 @@ def test_threads_pack_side_by_side() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
-
-
-@pytest.mark.parametrize("size", [0, 1, PAGED - 1, PAGED, PAGED + 1])
-def test_memory_is_writeable_to_its_last_byte(size: int) -> None:
-    """And no longer than asked for."""
-    memory = allocate(size)
-    assert (len(memory), memory.readonly) == (size, False)
-    memory[:] = b"x" * size
-    assert memory == b"x" * size
-
-
-def test_memory_that_the_system_does_not_have_is_a_memory_error() -> None:
-    """It is not taken for trouble with the disk."""
-    with pytest.raises(MemoryError, match="no more memory"):
-        allocate(1 << 60)
