@@ -909,7 +909,7 @@ table_reserve(PyObject *op, PyObject *number)
     if (oid >= table->next_oid) {
         table->next_oid = oid + 1;
     }
-    Py_RETURN_NONE;
+    return PyLong_FromSsize_t(table->next_oid - 1);
 }
 
 static PyObject *
@@ -1176,7 +1176,9 @@ static PyMethodDef table_methods[] = {
      PyDoc_STR("node_of($self, value, /)\n--\n\nReturn the node whose live object `value` is.")},
     {"reserve", table_reserve, METH_O,
      PyDoc_STR("reserve($self, oid, /)\n--\n\n"
-               "Take the serial numbers up to `oid`: nodes made from now on come after it.")},
+               "Take the serial numbers up to `oid`: nodes made from now on come after it.\n\n"
+               "Returns:\n"
+               "    The highest number that is taken.")},
     {"weigh", table_weigh, METH_O,
      PyDoc_STR("weigh($self, mappings, /)\n--\n\n"
                "Count the memory that recorded objects take, in bytes.")},

@@ -155,8 +155,9 @@ def test_numbers_in_use_are_not_given_again(session: Session) -> None:
     node = session.table.node(7, kind)
     session.capture(x=[])
     assert session.node("x").oid == 8
-    session.table.reserve(100)
-    session.table.reserve(20)
+    assert session.table.reserve(1) == 8, "the highest that is taken"
+    assert session.table.reserve(100) == 100
+    assert session.table.reserve(20) == 100
     session.capture(y=[])
     assert session.node("y").oid == 101
     del node

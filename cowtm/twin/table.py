@@ -253,8 +253,11 @@ class ObjectTable:
         node = self._addresses.get(id(value))
         return node if node is not None and node.object is value else None
 
-    def reserve(self, oid: int) -> None:
+    def reserve(self, oid: int) -> int:
         """Take the serial numbers up to `oid`: nodes made from now on come after it.
+
+        Returns:
+            The highest number that is taken.
 
         Raises:
             ValueError: if `oid` is less than 1.
@@ -264,6 +267,7 @@ class ObjectTable:
             message = f"a serial number is at least 1, not {oid}"
             raise ValueError(message)
         self._next = max(self._next, oid + 1)
+        return self._next - 1
 
     def weigh(self, mappings: Iterable[dict[Any, Any]]) -> int:
         """Count the memory that recorded objects take.
