@@ -19,7 +19,7 @@ from typing import TypeAlias, cast
 
 import xxhash
 
-from cowtm.arena import Arena
+from cowtm.arena import Arena, Place
 from cowtm.errors import Damaged, DiskFull
 from cowtm.generations import Frames, Generations, Key, Sizes
 
@@ -206,6 +206,33 @@ class ChunkStore:
         with self._lock:
             generations.expect_on_disk(key)
             return self._register(Chunk(key, generations))
+
+    def lend(self, chunk: Chunk) -> tuple[memoryview, Place | None]:
+        """Return the bytes of a chunk, and where another process can map them, if it can.
+
+        They are there as long as the memory that is returned.
+
+        Raises:
+            Damaged: they are nowhere, or what is on disk gives other bytes.
+
+        """
+        memory = chunk.read()
+        return memory, self._arena.place(memory)
+
+    def accept(self, key: Key, memory: memoryview | bytes) -> Chunk:
+        """Return the chunk of some bytes without copying them.
+
+        Args:
+            key: their digest, which is believed, and their size.
+            memory: the bytes; nobody will change them.
+
+        """
+        with self._lock:
+            chunk = _alive(self._known, key)
+            if chunk is None:
+                chunk = self._register(Chunk(key, self._generations))
+                self._generations.put(key, memory, 1)
+        return chunk
 
     def frame(self, key: Key) -> bytes:
         """Return the packed frame of a chunk, to be written somewhere; its bytes do not move.

@@ -115,7 +115,7 @@ class Shelf:
             self.blocked[address] = {block // ITEMS for block in slots}
             slots = tuple(self.item(block) for block in slots)
         elif kind.code in (INSTANCE, GENERIC):
-            slots = tuple(map(_interned, slots))
+            slots = tuple(map(interned, slots))
         content = Content(kind, slots, blocked)
         content.address = address
         return content
@@ -169,6 +169,6 @@ class _Page:
         self.size = size
 
 
-def _interned(slot: Any) -> Any:
+def interned(slot: Any) -> Any:
     """Make what may be an attribute's name the interned one, which look-ups and classes expect."""
     return sys.intern(slot) if type(slot) is str and slot.isidentifier() else slot

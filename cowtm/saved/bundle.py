@@ -1,0 +1,240 @@
+"""What one process hands to another: a state, or what was made of it, as pages and places.
+
+Contents go as pages, as in a journal. Memory does not go at all where it can be mapped: a bundle
+says where it is. Objects keep their numbers on the way, so what comes back is about the same ones;
+those that were made on the other side get numbers of their own here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from cowtm.kinds.classes import ClassKind
+from cowtm.native import GENERIC, GONE, INSTANCE, Content, Node
+from cowtm.saved import pages
+from cowtm.saved.naming import PENDING, Naming
+from cowtm.saved.revival import revival_of
+from cowtm.saved.shelf import interned
+
+if TYPE_CHECKING:
+    from cowtm.arena import Place
+    from cowtm.generations import Key
+    from cowtm.mirror import Mirror
+
+SLOTS = 65_536
+"""Slots in a page, about: some 500 KB of pickle."""
+
+
+@dataclass(slots=True)
+class Bundle:
+    """Names and contents, in plain values: it is pickled to be sent."""
+
+    names: bytes
+    """Pickle of name -> slot; of a step, those that are bound anew."""
+    unbound: tuple[str, ...]
+    """Of a step, the names that are gone."""
+    pages: list[bytes]
+    """Pickles of contents."""
+    gone: tuple[int, ...]
+    """Of a step, the numbers of objects that are gone."""
+    known: int
+    """The highest number of an object that both sides know."""
+    births: dict[int, bytes] = field(default_factory=dict)
+    """Number of a class of the notebook -> what it was born with."""
+    chunks: dict[Key, Place | bytes] = field(default_factory=dict)
+    """Where the bytes of chunks are, or they themselves."""
+    lost: tuple[str, ...] = ()
+    """What could not be handed over, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A bundle that was made."""
+
+    bundle: Bundle
+    """What is sent."""
+    lent: tuple[memoryview, ...]
+    """Memory that the other side maps: to be kept until it is done with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A bundle that was read."""
+
+    names: dict[str, Any]
+    """Name -> slot."""
+    contents: dict[Node, Content]
+    """Node -> content."""
+    unbound: tuple[str, ...]
+    """Names that are gone."""
+    gone: tuple[Node, ...]
+    """Nodes of objects that are gone."""
+
+
+class Births:
+    """What classes were born with: what `Naming` asks of a journal."""
+
+    def __init__(self, known: dict[int, bytes]) -> None:
+        self.known = known
+
+    def put_birth(self, oid: int, data: bytes) -> None:
+        """Write down what a class was born with."""
+        self.known[oid] = data
+
+    def birth(self, oid: int) -> bytes:
+        """Read it."""
+        return self.known[oid]
+
+
+class Exchange(Naming):
+    """One side of an exchange between two processes: who sends first gets numbers of its own.
+
+    The first sends a state and receives a step; the second receives the state, takes its numbers
+    over, and sends the step.
+
+    Args:
+        mirror: what is sent from, or received into.
+
+    """
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.births: dict[int, bytes] = {}
+        super().__init__(mirror, cast("Any", Births(self.births)))
+        self._known_to_both: int | None = None
+        self._numbers: dict[int, int] = {}
+
+    def node(self, oid: int) -> Node:
+        """Give the node of a number of the other side's."""
+        if self._known_to_both is None or oid <= self._known_to_both:
+            return super().node(oid)
+        number = self._numbers.get(oid)
+        if number is None:
+            number = self._numbers[oid] = self._table.reserve(1) + 1
+        return super().node(number)
+
+    def keep(self, node: Node) -> int:
+        """Give the number of a node; states hold it, so nobody else has to."""
+        return int(node.oid)
+
+    # -- sending -------------------------------------------------------------------------------
+
+    def send(
+        self,
+        names: Mapping[str, Any],
+        contents: Iterable[tuple[Node, Content]],
+        *,
+        unbound: Iterable[str] = (),
+        gone: Iterable[Node] = (),
+    ) -> Sent:
+        """Make a bundle of some names and contents.
+
+        Args:
+            names: name -> slot.
+            contents: nodes with what they held.
+            unbound: of a step, the names that are gone.
+            gone: of a step, the nodes of objects that are gone.
+
+        """
+        lent: list[memoryview] = []
+        head = self._dump([dict(names)], bundle := _empty(), lent)
+        for items in _batches(self._item(node, content) for node, content in contents):
+            bundle.pages.append(self._dump(items, bundle, lent))
+        bundle.names = head
+        bundle.unbound, bundle.gone = tuple(unbound), tuple(node.oid for node in gone)
+        bundle.known = self._table.reserve(1)
+        bundle.births = dict(self.births)
+        if self._known_to_both is None:
+            self._known_to_both = bundle.known
+        return Sent(bundle, tuple(lent))
+
+    def _item(self, node: Node, content: Content) -> tuple[Any, ...]:
+        kind: Any = content.kind
+        if isinstance(kind, ClassKind):
+            self.bear(node)
+        slots = content.slots if content.blocked else pages.compact(content.slots)
+        return node.oid, kind, slots, content.blocked, self._call(node, kind)
+
+    def _call(self, node: Node, kind: Any) -> bytes | None:
+        """Pickle the call that gives a node's object to the other side, if there is one."""
+        if node.object is GONE:
+            return None
+        call = revival_of(node.object, kind, self._constants)
+        return None if call is None else pages.dump(list(call), self).data
+
+    def _dump(self, items: list[Any], bundle: Bundle, lent: list[memoryview]) -> bytes:
+        page = pages.dump(items, self)
+        for chunk in page.chunks:
+            if chunk.key not in bundle.chunks:
+                memory, place = self._store.lend(chunk)
+                bundle.chunks[chunk.key] = bytes(memory) if place is None else place
+                if place is not None:
+                    lent.append(memory)
+        bundle.lost = tuple(dict.fromkeys((*bundle.lost, *page.lost)))
+        return page.data
+
+    # -- receiving -----------------------------------------------------------------------------
+
+    def receive(self, bundle: Bundle, take: Callable[[Key, Place | bytes], object]) -> Received:
+        """Read a bundle.
+
+        Args:
+            bundle: what was sent.
+            take: has the store know a chunk; what it returns is kept until all is read.
+
+        """
+        self.births.update(bundle.births)
+        if self._known_to_both is None:
+            self._table.reserve(max(bundle.known, 1))
+        kept = [take(key, where) for key, where in bundle.chunks.items()]
+        [names] = pages.load(bundle.names, self)
+        contents: dict[Node, Content] = {}
+        for page in bundle.pages:
+            items = pages.load(page, self)
+            for oid, kind, slots, blocked, _ in items:
+                node = self.node(oid)
+                contents[node] = _content(kind, slots, blocked)
+                if node.kind is PENDING:
+                    node.kind = kind
+            for oid, kind, _, _, call in items:
+                self._have(oid, kind, call)
+        kept.clear()
+        return Received(names, contents, bundle.unbound, tuple(map(self.node, bundle.gone)))
+
+    def _have(self, oid: int, kind: Any, call: bytes | None) -> None:
+        """Have an object that can't be made from its content, if it is not there."""
+        node = self.node(oid)
+        if node.object is not GONE:
+            return
+        if isinstance(kind, ClassKind):
+            self.class_of(oid)
+        elif call is not None:
+            function, arguments = pages.load(call, self)
+            self.revive(node, function(*arguments))
+
+
+def _empty() -> Bundle:
+    return Bundle(b"", (), [], (), 0)
+
+
+def _batches(items: Iterable[tuple[Any, ...]]) -> Iterable[list[Any]]:
+    """Cut items into pages."""
+    page: list[Any] = []
+    size = 0
+    for item in items:
+        page.append(item)
+        size += len(item[2]) + 1
+        if size >= SLOTS:
+            yield page
+            page, size = [], 0
+    if page:
+        yield page
+
+
+def _content(kind: Any, slots: Any, blocked: bool) -> Content:  # noqa: FBT001
+    if not blocked:
+        slots = pages.expand(slots)
+        if kind.code in (INSTANCE, GENERIC):
+            slots = tuple(map(interned, slots))
+    return Content(kind, slots, blocked)
