@@ -43,6 +43,7 @@ class Builder:
         self._is_empty = is_empty
         self._objects: dict[Node, Any] = {}
         self._empty: dict[Node, tuple[Kind, Any, Sequence[Any]]] = {}
+        self._serial: dict[Node, int] = {}
         self._completing: set[Node] = set()
         self._live: list[tuple[Kind, Any, Sequence[Any]]] = []
         self.made: dict[Node, Any] = {}
@@ -97,6 +98,7 @@ class Builder:
             objects[node] = self.made[node] = made
             if not kind.frozen:
                 self._empty[node] = kind, made, slots
+                self._serial[node] = len(self._serial)
             later.extend([s for s in reversed(slots[count:]) if type(s) is Node])
 
     def _add_empty(self, node: Node, value: Any) -> list[Node]:
@@ -104,6 +106,7 @@ class Builder:
         content: Any = self._content(node)
         slots = content.flat()
         self._empty[node] = content.kind, value, slots
+        self._serial[node] = len(self._serial)
         self.filled.append(node)
         return [slot for slot in reversed(slots) if type(slot) is Node]
 
@@ -123,7 +126,9 @@ class Builder:
             if (below in self.made or below in self._empty) and below not in reach:
                 reach[below] = None
                 level.extend(self._content(below).nodes())
-        self._fill_all({n: self._empty.pop(n) for n in reach if n in self._empty})
+        # As they were made: what another one is made of comes first.
+        order = sorted((n for n in reach if n in self._empty), key=self._serial.__getitem__)
+        self._fill_all({n: self._empty.pop(n) for n in order})
         self._completing.discard(node)
 
     def refill(self, node: Node, value: Any) -> None:

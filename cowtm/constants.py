@@ -6,10 +6,11 @@ They look like any other object, and are one for ever: a copy of one would be so
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from cowtm.kinds.base import name_of
+from cowtm.kinds.base import InstanceKind, Kind, name_of
 
 
 class Constants:
@@ -17,11 +18,13 @@ class Constants:
 
     Args:
         home: the namespace: what is in it is the user's, not a library's.
+        kind_of: gives the kind of an object; a module that has one is the user's too.
 
     """
 
-    def __init__(self, home: dict[str, Any]) -> None:
+    def __init__(self, home: dict[str, Any], kind_of: Callable[[Any], Kind | None]) -> None:
         self._home = home
+        self._kind_of = kind_of
         self._known: dict[int, tuple[type, dict[int, str]]] = {}
 
     def name(self, value: object) -> str:
@@ -36,9 +39,17 @@ class Constants:
         """Return address -> name; modules keep their constants alive."""
         module = sys.modules.get(name_of(cls)[0])
         names = vars(module) if module is not None else {}
-        if names is self._home:
-            return {}
-        return {id(value): name for name, value in list(names.items()) if type(value) is cls}
+        if names is self._home or issubclass(cls, dict | list | set):
+            return {}  # settings such as matplotlib's change: a copy is what they were
+        found = {id(value): name for name, value in list(names.items()) if type(value) is cls}
+        if module is not None and self._kind_of(module) is not None:
+            # What holds something is data of the user's; what holds nothing is there for its name.
+            return {key: name for key, name in found.items() if self._is_bare(names[name])}
+        return found
+
+    def _is_bare(self, value: object) -> bool:
+        kind = self._kind_of(value)
+        return isinstance(kind, InstanceKind) and len(kind.parts(value)) == 1
 
 
 def constant(module: str, name: str) -> Any:

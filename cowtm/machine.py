@@ -118,7 +118,7 @@ class TimeMachine(Archive):
         start = self._scribe.arrive()
         delta = self._lookup.path(start, goal)
         self._recorder.spare_unsaved(delta)
-        self._recorder.mirror.restore(delta, self._recorder.is_unsaved)
+        self._recorder.mirror.restore(delta, self._recorder.unsaved.__contains__)
         self._recorder.travelled(delta)
         self._timeline.move(goal)
         if push and delta:
@@ -259,8 +259,8 @@ class TimeMachine(Archive):
                         f"dontsave takes names or patterns such as 'tmp_*', got {pattern!r}"
                     )
             for pattern in patterns:
-                self._recorder.forget(pattern)
-            return self._recorder.unsaved
+                self._recorder.unsaved.add(pattern)
+            return self._recorder.unsaved.patterns
 
     def clear_past(self, cells: object = None) -> list[Number]:
         """Forget states; those that stay are exact.
@@ -551,6 +551,15 @@ class TimeMachine(Archive):
         """
         self._keeper.catch_up()
         self._scribe.say_words()
+
+    def glance(self) -> float | None:
+        """Look for late changes for a moment: to be called while no cell runs, again and again.
+
+        Returns:
+            Seconds until there is more to look at; None if there is not, until a cell ends.
+
+        """
+        return self._scribe.glance()
 
     def close(self) -> None:
         """Let go of everything that was recorded."""

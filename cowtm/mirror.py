@@ -22,7 +22,8 @@ from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.kinds import Kinds
 from cowtm.kinds.base import Commit, resolved
 from cowtm.kinds.classes import ClassKind
-from cowtm.native import GONE, REFERENCE, Content, Node, ObjectTable
+from cowtm.native import GONE, REFERENCE, SET, TUPLE, Content, Node, ObjectTable
+from cowtm.versions import with_current_classes
 
 
 class Mirror:
@@ -43,7 +44,7 @@ class Mirror:
         self.store = ChunkStore()
         self.kinds = Kinds(home, self.store)
         self.table = ObjectTable(self.kinds.classify, home)
-        self.constants = Constants(home)
+        self.constants = Constants(home, self.kinds.kind_of)
         self.kept: dict[int, Node] = {}
         self.newborn: set[Node] = set()
 
@@ -82,6 +83,7 @@ class Mirror:
             kept by reference, are the live ones.
 
         """
+        delta = with_current_classes(delta, self.kinds)
         contents = cast("Mapping[Node, Content]", delta.contents.after)
 
         def content_of(node: Node) -> Content | None:
@@ -118,6 +120,7 @@ class Mirror:
             CannotRestore: something can't be brought back; everything is as it was.
 
         """
+        delta = with_current_classes(delta, self.kinds)
         with deferred_interrupts(), paused_collection():
             try:
                 builder, plans = self._prepare(delta)
@@ -192,8 +195,9 @@ class Mirror:
             node: None
             for node, content in wanted.items()
             if node.object is not GONE
-            and not content.kind.frozen
-            and not _fits(node.object, content)
+            and not (
+                _is_made_so(node, content) if content.kind.frozen else _fits(node.object, content)
+            )
         }
         repointed: dict[Node, None] = {}
         # Garbage that is not collected yet may still be there though a part of it is not.
@@ -364,6 +368,22 @@ def _write(value: Any, content: Content) -> None:
 def _fits(value: Any, content: Content) -> bool:
     fits: bool = content.kind.fits(value, content.flat())  # type: ignore[attr-defined]
     return fits
+
+
+def _is_made_so(node: Node, content: Content) -> bool:
+    """Tell whether a frozen object that comes back holds what it is to hold.
+
+    One that is garbage may hold another object than the one that has been made for a node since.
+    """
+    kind: Any = content.kind
+    if node.content is not None or kind.code in (REFERENCE, SET):
+        return True
+    parts = node.object if kind.code == TUPLE else kind.parts(node.object)
+    slots = content.flat()
+    return len(parts) == len(slots) and all(
+        type(slot) is not Node or slot.object is part
+        for slot, part in zip(slots, parts, strict=True)
+    )
 
 
 def is_variable(name: str) -> bool:

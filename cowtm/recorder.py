@@ -4,26 +4,31 @@ Rebinding is found by comparing pointers, always. For changes in place the objec
 the names that the cell can have touched: those that went through the view, those that its code
 names, and, through every function of the notebook that is reached, those that its code names.
 Names that were not touched are checked again too, the least recently checked first, as long as a
-small allowance lasts (a callback, a thread or a library may have changed them).
+small allowance lasts (a callback, a thread or a library may have changed them); what is left over
+of them is checked in small slices while nothing else is to be done.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from itertools import islice
+from types import ModuleType
 from typing import Any, cast
 
 from cowtm.delta import Delta
 from cowtm.kinds import surroundings
+from cowtm.kinds.modules import module_behind
 from cowtm.mirror import Mirror, is_variable
 from cowtm.native import REFERENCE, UNSET, Content, Node, TrackingNamespace
-from cowtm.references import References, reached_from
+from cowtm.references import References
+from cowtm.rounds import Round
 from cowtm.timeline import RESULT
-from cowtm.touch import Touch
+from cowtm.touch import Touch, binding_of
+from cowtm.unsaved import Unsaved
 
 KEEP: Any = object()
 """Given as a result: the one that is recorded stays."""
@@ -45,6 +50,10 @@ _RESULTS = ("Out", "_oh")
 
 _IPYTHON = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dio]h|_exit_code|In|Out")
 
+_COMPILER = re.compile(r"__(compiled_fn|resume_at|builtins_dict|import)_\w+")
+"""Names that `torch.compile` gives the namespace of the functions that it compiles, and needs
+there as long as it remembers them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Captured:
@@ -64,6 +73,16 @@ class Captured:
     """Bytes of new chunks."""
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a slice of checking came to."""
+
+    captured: Captured | None
+    """What it found; None if there is nothing that a state would be made for."""
+    wait: float | None
+    """Seconds until the next slice; None when every name was looked at."""
+
+
 @dataclass(slots=True)
 class _Work:
     """One capture under way."""
@@ -71,6 +90,7 @@ class _Work:
     changed: set[str] = field(default_factory=set)
     late: set[str] = field(default_factory=set)
     checked: set[str] = field(default_factory=set)
+    checked_late: set[str] = field(default_factory=set)
 
     def note(self, name: str, *, late: bool) -> None:
         """Take note that a name was found changed."""
@@ -89,6 +109,7 @@ class Recorder:
 
     Attributes:
         recheck: seconds for checking untouched names after each cell.
+        unsaved: names that are not recorded.
 
     """
 
@@ -99,7 +120,7 @@ class Recorder:
         self.recheck = RECHECK
         self._hidden = hidden
         self._skip: set[str] = set()
-        self._unsaved: list[str] = []
+        self.unsaved = Unsaved()
         self._surroundings = surroundings()
         self.use(self.mirror)
 
@@ -114,30 +135,14 @@ class Recorder:
         self._cells_kept = 0
         self._in_limbo = 0
         self._trusted = True
-        self._newly_unsaved = bool(self._unsaved)
+        self.unsaved.look_again()
         self._left_over = Delta()
+        self._round: Round | None = None
 
     @property
     def ambient(self) -> Mapping[str, object]:
         """What no variable leads to (global generators, ...), by the names that states give it."""
         return {one.name: one.value for one in self._surroundings.find()}
-
-    # -- what is not recorded ------------------------------------------------------------------
-
-    @property
-    def unsaved(self) -> tuple[str, ...]:
-        """The patterns of names that are not recorded."""
-        return tuple(self._unsaved)
-
-    def forget(self, pattern: str) -> None:
-        """Leave names that match a pattern out, from now on."""
-        if pattern not in self._unsaved:
-            self._unsaved.append(pattern)
-            self._newly_unsaved = True
-
-    def is_unsaved(self, name: str) -> bool:
-        """Tell whether a name is left out."""
-        return any(fnmatchcase(name, pattern) for pattern in self._unsaved)
 
     # -- capture -------------------------------------------------------------------------------
 
@@ -152,6 +157,7 @@ class Recorder:
             seconds: how long the cell ran.
 
         """
+        self._end_round()
         stored = self.mirror.store.stored
         work = _Work()
         touched = self._touch.by_cells(self.view)
@@ -175,19 +181,74 @@ class Recorder:
             # What was found so far goes with the next capture, which checks everything.
             self._left_over = self._left_over.then(self.mirror.finish())
             raise
+        self._trusted = True
+        captured = self._captured(work, self.mirror.store.stored - stored)
+        self._release(everything=everything)
+        return captured
+
+    def _captured(self, work: _Work, stored: int) -> Captured:
+        """End a capture: tell what it found, with what an earlier one left over."""
         delta = self._left_over.then(self.mirror.finish())
         self._left_over = Delta()
-        self._trusted = True
-        self._release(everything=everything)
-        new = self._references.note(self.mirror.table.referred(), [*work.changed, *work.checked])
+        new = self._references.note(self.mirror.table.referred(), work.checked - work.checked_late)
+        changed = {*work.changed, *names_in(delta.bindings), *self._bound_to(delta)}
         return Captured(
             delta=delta,
-            names=tuple(sorted({*work.changed, *names_in(delta.bindings), *self._bound_to(delta)})),
+            names=tuple(sorted(changed)),
             late=tuple(sorted(work.late)),
-            by_reference=self._references.present(),
+            by_reference=self._references.present(changed),
             new_references=new,
-            stored=self.mirror.store.stored - stored,
+            stored=stored,
         )
+
+    def glance(self) -> Glance:
+        """Check some names: those that the last capture looked at may have changed since, too.
+
+        Called again and again it looks at each name once: that is a round, which a capture ends.
+        """
+        if not self._trusted:  # the next capture checks everything
+            return Glance(None, None)
+        self._trusted = False
+        stored, changes = self.mirror.store.stored, self.mirror.table.changes
+        work = _Work()
+        try:
+            self._bind(work)
+            going = self._round or self._begin_round()
+            wait = going.slice(lambda name: self._look_at(name, work))
+            if self.mirror.table.changes == changes and not work.changed:
+                self._trusted = True
+                return Glance(None, wait)
+            work.late |= {name for name in work.changed if is_variable(name)}
+            captured = self._captured(work, self.mirror.store.stored - stored)
+        except BaseException:
+            self._left_over = self._left_over.then(self.mirror.finish())
+            raise
+        self._trusted = True
+        if captured.delta.bindings or captured.delta.contents.after:
+            return Glance(captured, wait)
+        self._left_over = captured.delta  # only garbage was found: no state is made for that
+        return Glance(None, wait)
+
+    def _begin_round(self) -> Round:
+        took = {
+            name: self._last_check.get(name, 0.0)
+            for name, slot in self.mirror.bindings.items()
+            if type(slot) is Node and (is_variable(name) or name in self._last_check)
+        }
+        self._round = Round(took)
+        self._bind_ambient()
+        return self._round
+
+    def _look_at(self, name: str, work: _Work) -> None:
+        if name in self.mirror.bindings and name not in work.checked:
+            self._check(name, work, late=True)
+            self.mirror.table.reached()
+
+    def _end_round(self) -> None:
+        """Have the next capture look at all objects anew."""
+        if self._round is not None:
+            self._round = None
+            self._left_over = self._left_over.then(self.mirror.finish())
 
     def distrust(self) -> None:
         """Have the next capture check everything: cells ran of which nothing is known."""
@@ -199,15 +260,9 @@ class Recorder:
 
         The objects are let go: travelling then makes others for them, which nobody gets to see.
         """
-        if not self._unsaved:
-            return
         goal = dict(self.mirror.bindings)
         delta.bindings.apply(goal)
-        unsaved = {name for name in goal if self.is_unsaved(name)}
-        contents = cast("Mapping[Node, Content]", delta.contents.after)
-        spared = reached_from((goal[name] for name in unsaved), contents)
-        spared -= reached_from((goal[name] for name in goal.keys() - unsaved), contents)
-        for node in spared:
+        for node in self.unsaved.nodes(goal, cast("Mapping[Node, Content]", delta.contents.after)):
             if not node.kind.keep:
                 node.drop()
 
@@ -216,7 +271,9 @@ class Recorder:
         contents = cast("Mapping[Node, Content]", delta.contents.after)
         found = [node for node, content in contents.items() if content.kind.code == REFERENCE]
         self._references.note(found, ())
-        self._newly_unsaved = bool(self._unsaved)
+        self.unsaved.look_again()
+        for name in filter(is_variable, delta.bindings.after):
+            self._last_check.setdefault(name, 0.0)
         for ambient in self._surroundings.find():
             if ambient.name in delta.bindings.before and ambient.name not in self.mirror.bindings:
                 ambient.reset()
@@ -224,10 +281,10 @@ class Recorder:
     def _bind(self, work: _Work) -> None:
         """Take over what names are bound to now."""
         table = self.mirror.table
-        if self._newly_unsaved:
-            for name in [name for name in table.bindings if self.is_unsaved(name)]:
+        if self.unsaved.is_new:
+            for name in [name for name in table.bindings if name in self.unsaved]:
                 table.rebind(name, UNSET)
-            self._newly_unsaved = False
+            self.unsaved.is_new = False
         changed, gone = table.differing(self._skip)
         for name in changed:
             if not issubclass(type(name), str):
@@ -235,6 +292,7 @@ class Recorder:
             value = self.home[name]
             if not self._is_left_out(name, value):
                 table.rebind(name, value)
+                self._bind_module(value)
                 work.changed.add(name)
                 work.checked.add(name)
             elif name in table.bindings:
@@ -251,8 +309,18 @@ class Recorder:
         took = time.perf_counter() - started
         self._last_check.update(dict.fromkeys(work.checked, took))
 
+    def _bind_module(self, value: object) -> None:
+        """Have the user's own module that an object's code is in belong to the state."""
+        name = module_behind(value)
+        module = sys.modules.get(name)
+        if type(module) is not ModuleType or binding_of(name) in self.mirror.bindings:
+            return
+        if self.mirror.kinds.kind_of(module) is not None:
+            self.mirror.table.rebind(binding_of(name), module)
+            self._last_check[binding_of(name)] = 0.0
+
     def _is_left_out(self, name: str, value: object) -> bool:
-        if _IPYTHON.fullmatch(name) or self.is_unsaved(name):
+        if _IPYTHON.fullmatch(name) or _COMPILER.match(name) or name in self.unsaved:
             self._skip.add(name)
             return True
         return self._hidden(name, value)
@@ -294,6 +362,8 @@ class Recorder:
     def _check(self, name: str, work: _Work, *, late: bool = False) -> None:
         table = self.mirror.table
         work.checked.add(name)
+        if late:
+            work.checked_late.add(name)
         # The longest counts: what others hold too is walked only once, for the first of them.
         took = self._last_check.pop(name, 0.0)
         if type(table.bindings[name]) is not Node:
@@ -336,9 +406,8 @@ class Recorder:
             if name not in self.mirror.bindings:
                 continue
             self._last_check[name] = took
-            if name not in work.checked and took <= left:
-                self._check(name, work, late=True)
-                self.mirror.table.reached()
+            if took <= left:
+                self._look_at(name, work)
 
     def _sweep(self, *, everything: bool) -> None:
         table = self.mirror.table

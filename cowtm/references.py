@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cowtm.mirror import is_variable
@@ -23,7 +23,7 @@ class References:
         self._bindings = bindings
         self._found: dict[Node, tuple[str, str]] = {}
 
-    def note(self, nodes: Iterable[Node], likely: Iterable[str]) -> dict[str, str]:
+    def note(self, nodes: Iterable[Node], likely: Collection[str]) -> dict[str, str]:
         """Take note of what came to be by reference, and let go of what the present has no more.
 
         Args:
@@ -36,31 +36,69 @@ class References:
         """
         for node in [node for node in self._found if node.content is None]:
             del self._found[node]
-        new: dict[str, str] = {}
-        for node in nodes:
-            content = node.content
-            if content is None or node in self._found or getattr(content.kind, "quiet", False):
-                continue
-            what = content.flat()[0]
-            name = self._name_of(node, likely)
-            self._found[node] = name, what
-            new[name] = what
-        return new
+        new = {
+            node: node.content.flat()[0]
+            for node in nodes
+            if node.content is not None
+            and node not in self._found
+            and not getattr(node.content.kind, "quiet", False)
+        }
+        names = self._leading_to(new, likely)
+        found = {node: (names[node], what) for node, what in new.items()}
+        self._found.update(found)
+        return _joined(found.values())
 
-    def present(self) -> dict[str, str]:
-        """Return variable -> what in it is by reference, in the present."""
-        for node, (name, what) in list(self._found.items()):
-            if name not in self._bindings and name != _UNKNOWN:
-                self._found[node] = self._name_of(node, ()), what
-        return dict(self._found.values())
+    def present(self, changed: Collection[str]) -> dict[str, str]:
+        """Return variable -> what in it is by reference, in the present.
 
-    def _name_of(self, wanted: Node, likely: Iterable[str]) -> str:
-        """Find a variable that leads to a node."""
-        names = sorted(likely, key=lambda name: not is_variable(name))
-        for name in [*names, *self._bindings]:
-            if wanted in reached_from([self._bindings.get(name)], {}):
-                return name
-        return _UNKNOWN
+        Args:
+            changed: names that may lead elsewhere than they did.
+
+        """
+        astray = {
+            node: what
+            for node, (name, what) in self._found.items()
+            if (name not in self._bindings or name in changed) and name != _UNKNOWN
+        }
+        names = self._leading_to(astray, changed)
+        self._found.update({node: (names[node], what) for node, what in astray.items()})
+        return _joined(self._found.values())
+
+    def _leading_to(self, wanted: Collection[Node], likely: Collection[str]) -> dict[Node, str]:
+        """Find for each node one variable that leads to it, in one walk.
+
+        That is one that is bound to it, else a likely one; of several the one that was bound first.
+        """
+        if not wanted:
+            return {}
+        # what is no variable, such as a result, comes last
+        order = sorted(self._bindings, key=lambda name: not is_variable(name))
+        found: dict[Node, str] = {}
+        for name in order:
+            slot = self._bindings[name]
+            if type(slot) is Node and slot in wanted:
+                found.setdefault(slot, name)
+        seen: set[Node] = set()
+        for name in sorted(order, key=lambda name: name not in likely):
+            stack = [self._bindings[name]]
+            while stack and len(found) < len(wanted):
+                node = stack.pop()
+                if type(node) is not Node or node in seen:
+                    continue
+                seen.add(node)
+                if node in wanted:
+                    found.setdefault(node, name)
+                if node.content is not None:
+                    stack.extend(reversed(node.content.nodes()))
+        return {node: found.get(node, _UNKNOWN) for node in wanted}
+
+
+def _joined(found: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return variable -> all that is to be said of it, each once."""
+    said: dict[str, dict[str, None]] = {}
+    for name, what in found:
+        said.setdefault(name, {})[what] = None
+    return {name: ", ".join(whats) for name, whats in said.items()}
 
 
 def reached_from(slots: Iterable[Any], contents: Mapping[Node, Content]) -> set[Node]:

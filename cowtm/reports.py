@@ -184,8 +184,9 @@ _LABELS = {
     RESULT: "(results)",
     "<random>": "(random numbers)",
     "<numpy.random>": "(random numbers of numpy)",
+    "<builtins>": "(built-in names)",
 }
 
 
 def _label(name: str) -> str:
-    return _LABELS.get(name, name)
+    return _LABELS.get(name, f"({name[1:-1]})" if name.startswith("<module ") else name)

@@ -16,7 +16,7 @@ from cowtm.errors import BadInput, Damaged, JournalNotFound
 from cowtm.journal import Journal, rescue
 from cowtm.loading import take_states
 from cowtm.mirror import Mirror, is_variable
-from cowtm.native import Node
+from cowtm.native import GONE, Node
 from cowtm.saved.codec import Codec
 from cowtm.saved.folder import free_path
 from cowtm.saved.remote import as_path, fetched, is_url
@@ -59,17 +59,44 @@ class Prepared:
             CannotRestore: it can't be made; the namespace is as it was.
 
         """
-        for name, value in ambient.items():
-            slot = self.delta.bindings.after.get(name)
-            if type(slot) is Node:
-                slot.kind = self.mirror.kinds.named(type(value))
-                self.mirror.table.attach(slot, value)
+        attach_ambient(self.mirror, self.delta, ambient)
         before = {name: home[name] for name in self.names if name in home}
         try:
             self.mirror.restore(self.delta, lambda name: False)  # noqa: ARG005
         except BaseException:
             home.update(before)
             raise
+
+
+def attach_ambient(mirror: Mirror, delta: Delta, ambient: Mapping[str, object]) -> None:
+    """Have the objects that are one for ever be those of a state that is about to be restored.
+
+    Args:
+        mirror: of an empty present.
+        delta: from nothing to the state.
+        ambient: name -> object.
+
+    """
+    contents: Mapping[Any, Any] = delta.contents.after
+
+    def attach(node: Node, value: Any) -> None:
+        """Make an object the one of a node, and so what it was born with."""
+        kind = mirror.kinds.named(type(value))
+        node.kind = kind
+        mirror.table.attach(node, value)
+        slots = contents[node].flat() if node in contents else ()
+        count = kind.needs(slots)
+        if not count:
+            return
+        for slot, part in zip(slots[:count], kind.parts(value), strict=False):
+            then = contents.get(slot) if type(slot) is Node else None
+            if then is not None and slot.object is GONE and then.kind.cls is type(part):
+                attach(slot, part)
+
+    for name, value in ambient.items():
+        slot = delta.bindings.after.get(name)
+        if type(slot) is Node:
+            attach(slot, value)
 
 
 def prepare(path: Any, home: dict[str, Any], folder: Path, *, trust: bool) -> Prepared:

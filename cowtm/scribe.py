@@ -1,4 +1,4 @@
-"""Writes a state into the timeline after every cell, and one before each travel."""
+"""Writes a state into the timeline after every cell, before each travel, and of late changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import cast
 
@@ -17,6 +17,7 @@ from cowtm.keeper import Keeper
 from cowtm.mirror import is_variable
 from cowtm.native import UNSET
 from cowtm.recorder import KEEP, Captured, Recorder
+from cowtm.rounds import PAUSE
 from cowtm.timeline import Number, State, Timeline
 
 
@@ -72,6 +73,7 @@ class Scribe:
         self._current_cell = current_cell
         self._say = say
         self._cells: list[Cell] = []
+        self._late: Number | None = None
 
     @property
     def position(self) -> Number:
@@ -111,6 +113,29 @@ class Scribe:
                 duration = cell.duration if cell is not None else 0.0
                 self._record(number, cell, error, duration, result=result)
 
+    def glance(self) -> float | None:
+        """Look for late changes for a moment, if no cell runs; those found make a state.
+
+        Such a state is between two cells: numbered before the next, a child of the last.
+
+        Returns:
+            Seconds until there is more to look at; None if there is not, until a cell ends.
+
+        """
+        if not self.lock.acquire(blocking=False):
+            return PAUSE
+        try:
+            if self._cells or not self.saving or self.timeline.position is None:
+                return None
+            with deferred_interrupts(), paused_collection():
+                started = time.perf_counter()
+                glance = self._recorder.glance()
+                if glance.captured is not None:
+                    self._record_late(glance.captured, time.perf_counter() - started)
+                return glance.wait
+        finally:
+            self.lock.release()
+
     def say_words(self) -> None:
         """Show the user what the keeper has to say."""
         with suppress(IndexError):  # another thread may say the last one
@@ -123,7 +148,7 @@ class Scribe:
             if self.timeline.position is None:
                 raise BadInput("this time machine was unhooked; %load_ext cowtm begins anew")
             cell = self._cells[0] if self._cells else None
-            number = self.timeline.free_number(self._current_cell())
+            number = self.timeline.free_number(self._current_cell() + (cell is None))
             duration = cell.duration if cell is not None else 0.0
             state = self._record(number, cell, None, duration, result=KEEP, everything=True)
             if state is not None and state.names:
@@ -166,6 +191,7 @@ class Scribe:
 
         """
         timeline = self.timeline
+        self._late = None  # what comes now builds on that state: it is not to change any more
         with deferred_interrupts(), paused_collection():
             started = time.perf_counter()
             captured = self._recorder.capture(
@@ -177,6 +203,7 @@ class Scribe:
                 return None
             if number == timeline.position:  # the count was set back to where the present is
                 number = timeline.free_number(cast("int", number))
+            names = self._names(captured)
             state = State(
                 number=number,
                 parent=timeline.position,
@@ -187,8 +214,9 @@ class Scribe:
                 duration=duration,
                 cost=time.perf_counter() - started,
                 error=type(error).__name__ if error is not None else None,
-                names=self._names(captured),
-                late=captured.late,
+                names=names,
+                # between two cells nothing is to be expected
+                late=names if everything and cell is None else captured.late,
                 by_reference=MappingProxyType(captured.by_reference),
                 stored=captured.stored,
                 serial=timeline.next_serial(),
@@ -199,8 +227,47 @@ class Scribe:
             self.keeper.ask()
             if captured.names or not self.steps:
                 self.steps.append(number)
-        self._announce(captured)
+        for line in self._notices(captured):
+            self._say(line)
         return state
+
+    def _record_late(self, captured: Captured, cost: float) -> None:
+        """Add a state of late changes, or add them to the one that the present is in."""
+        timeline = self.timeline
+        names = self._names(captured)
+        here = timeline[self.position]
+        if here.number == self._late and here.delta is not None:
+            timeline.replace(
+                replace(
+                    here,
+                    delta=here.delta.then(captured.delta),
+                    cost=here.cost + cost,
+                    names=tuple(sorted({*here.names, *names})),
+                    late=tuple(sorted({*here.late, *names})),
+                    by_reference=MappingProxyType(captured.by_reference),
+                    stored=here.stored + captured.stored,
+                )
+            )
+        else:
+            self._late = timeline.free_number(self._current_cell() + 1)
+            timeline.add(
+                State(
+                    number=self._late,
+                    parent=here.number,
+                    delta=captured.delta,
+                    started=time.time(),
+                    cost=cost,
+                    names=names,
+                    late=names,
+                    by_reference=MappingProxyType(captured.by_reference),
+                    stored=captured.stored,
+                    serial=timeline.next_serial(),
+                )
+            )
+            if names:
+                self.steps.append(self._late)
+        self.keeper.ask()
+        self.keeper.words.extend(self._notices(captured))
 
     def _names(self, captured: Captured) -> tuple[str, ...]:
         """Return the variables that changed: all that lead to a change, if few objects are tracked.
@@ -213,13 +280,13 @@ class Scribe:
         leading = Changes(captured.delta, mirror.bindings, mirror.content).names
         return tuple(sorted({*captured.names, *filter(is_variable, leading)}))
 
-    def _announce(self, captured: Captured) -> None:
-        for name, what in captured.new_references.items():
-            where = name if is_variable(name) else "the result"
-            self._say(
-                f"cowtm: {where}: {what} can't be recorded; it stays by reference, "
-                "the rest is recorded."
-            )
+    def _notices(self, captured: Captured) -> list[str]:
+        """Return what is to be said of what came to be by reference, in lines."""
+        return [
+            f"cowtm: {name if is_variable(name) else 'the result'}: {what} can't be recorded; "
+            "it stays by reference, the rest is recorded."
+            for name, what in captured.new_references.items()
+        ]
 
 
 def _is_report(value: object) -> bool:

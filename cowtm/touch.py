@@ -19,6 +19,7 @@ from types import (
 )
 from typing import Any
 
+from cowtm.kinds.modules import module_behind
 from cowtm.native import REFERENCE, Node, TrackingNamespace, code_names
 
 EVERYTHING = frozenset(
@@ -77,9 +78,16 @@ class Touch:
         """Return what else can be touched through the object that a name is bound to.
 
         That is everything, if it leads to the namespace itself; and if it is a function that is not
-        recorded (a library's, or a script's), the variables that its code names too.
+        recorded (a library's, or a script's), the variables that its code names too. And what the
+        module holds that its code is in, if that is the user's own.
         """
         value = self._home.get(name)
+        module = binding_of(module_behind(value))
+        if module in self._variables:
+            return [module, *self._by_value(name, value)]
+        return self._by_value(name, value)
+
+    def _by_value(self, name: str, value: object) -> Collection[str]:
         if value is self._home:
             return list(self._variables)
         if issubclass(type(value), ModuleType):  # isinstance would ask the object
@@ -114,6 +122,11 @@ class Touch:
             known = code, code_names(code)
             self._codes[id(code)] = known
         return known[1]
+
+
+def binding_of(module: str) -> str:
+    """Return what a state binds a module to that code of its own leads to, if no variable does."""
+    return f"<module {module}>"
 
 
 def _holds(held: Iterable[object], wanted: object) -> bool:

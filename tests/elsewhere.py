@@ -44,8 +44,28 @@ def variables_form(names: Mapping[str, Any]) -> Form:
 def of_variables(form: Form) -> Form:
     """Leave out of a session's form what is no variable, and the identity of what has nothing else.
 
-    A lock is another one elsewhere.
+    A lock is another one elsewhere; tuples of constants that were one may be two.
     """
     names = {name: token for name, token in form.names.items() if not name.startswith("<")}
     records = [record[:2] if record[1:2] == ("itself",) else record for record in form.records]
-    return Form(names, records, form.objects, form.made)
+    return _by_value(Form(names, records, form.objects, form.made))
+
+
+def _by_value(form: Form) -> Form:
+    """Tell tuples of constants by value, and number the other objects anew."""
+    told = [number for number in range(len(form.records)) if not form.is_constant(number)]
+    numbers = {old: new for new, old in enumerate(told)}
+    names = {name: _again(form, numbers, token) for name, token in form.names.items()}
+    records = [_again(form, numbers, form.records[number]) for number in told]
+    return Form(names, records, form.objects, set())
+
+
+def _again(form: Form, numbers: Mapping[int, int], token: Any) -> Any:
+    if type(token) is not tuple:
+        return token
+    if len(token) == 2 and token[0] == "#":
+        number = token[1]
+        if number in numbers:
+            return "#", numbers[number]
+        return _again(form, numbers, form.records[number])
+    return tuple(_again(form, numbers, part) for part in token)

@@ -6,7 +6,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contracts import CASES
+from contracts import CASES, provide
 from elsewhere import elsewhere, of_variables
 
 from cowtm.arena import Place
@@ -18,7 +18,9 @@ from cowtm.testing.form import session_form
 from cowtm.testing.session import NAME
 
 if TYPE_CHECKING:
-    from cowtm.chunks import ChunkStore
+    from collections.abc import Hashable
+
+    from cowtm.chunks import Chunk, ChunkStore
     from cowtm.generations import Key
     from cowtm.testing.form import Form
 
@@ -29,9 +31,16 @@ def handed(bundle: Bundle) -> Bundle:
     return copy
 
 
-@pytest.mark.parametrize("case", [c for c, (f, n) in CASES.items() if not f.examples[n].saved])
+FIRST = {
+    family.what: case for case, (family, name) in CASES.items() if not family.examples[name].saved
+}
+"""An example of each family."""
+
+
+@pytest.mark.parametrize("case", FIRST.values())
 def test_a_state_is_handed_over(case: str) -> None:
-    """The first and the last state of every example are in another process what they were."""
+    """The first and the last state of an example are in another process what they were."""
+    provide(*CASES[case][0].needs)
     with run(*CASES[case]) as ran:
         mirror = ran.checked.session.machine.recorder.mirror
         for state in (ran.states[-1], ran.states[1]):
@@ -50,12 +59,14 @@ def _received(bundle: Bundle, home: dict[str, Any], lender: ChunkStore) -> Form:
     """Bring a state into a namespace; chunks that can be mapped are read from who lends them."""
     mirror = Mirror(home)
 
-    def take(key: Key, where: Place | bytes) -> object:
+    def take(key: Key, where: Place | bytes) -> Chunk:
         found = lender.chunk(*key).read() if isinstance(where, Place) else where
         return mirror.store.accept(key, bytes(found))
 
     received = Exchange(mirror).receive(bundle, take)
     names = {name: slot for name, slot in received.names.items() if not name.startswith("<")}
-    step = Delta(Difference({}, names), Difference({}, dict(received.contents)))
+    contents: dict[Hashable, object] = {}
+    contents.update(received.contents.items())
+    step = Delta(Difference({}, names), Difference({}, contents))
     mirror.restore(step, {}.__contains__)
     return session_form(home, module=NAME)

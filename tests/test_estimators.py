@@ -130,6 +130,85 @@ def test_predicting_changes_no_estimator(session: Session, name: str) -> None:
     assert session.last.stored <= 8 * len(session.names["X"])  # the result, where it is kept
 
 
+BOOSTERS = {
+    "xgboost": (
+        "import xgboost",
+        "e = xgboost.XGBRegressor(n_estimators=4, random_state=0)",
+        "e.fit(X, y);",
+        "e.fit(X, y, xgb_model=e.get_booster());",
+    ),
+    "lightgbm": (
+        "import lightgbm",
+        "e = lightgbm.LGBMRegressor(n_estimators=4, verbose=-1)",
+        "e.fit(X, y);",
+        "e.fit(X, y, init_model=e.booster_);",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_a_boosted_estimator_is_trained_on_from_the_past(session: Session, name: str) -> None:
+    """Trained, trained on: each state predicts as it did, and training on gives the same again."""
+    pytest.importorskip(name)
+    load, make, fit, go_on = BOOSTERS[name]
+    session.cell(load)
+    bare = number(session, make)
+    live = session.names["e"]
+    fitted = number(session, fit)
+    first = predicted(session.names)
+    further = number(session, go_on)
+    second = predicted(session.names)
+    assert not np.array_equal(first, second)
+
+    session.cell(f"tm.past({fitted})")
+    assert session.names["e"] is live
+    assert np.array_equal(predicted(session.names), first)
+    session.cell(go_on)
+    assert np.array_equal(predicted(session.names), second)
+    assert np.array_equal(predicted(session.tm.vars(further, "e", "X")), second)
+
+    session.cell(f"tm.past({bare})")
+    assert not live.__sklearn_is_fitted__()
+    session.cells("del e", "%reset -f out", f"tm.past({fitted})")
+    assert np.array_equal(predicted(session.names), first)
+
+
+def test_data_taken_over_by_a_library_is_told(session: Session) -> None:
+    """Data that is in C++ stays by reference, the booster made of it is recorded."""
+    pytest.importorskip("xgboost")
+    session.cell("import xgboost\nd = xgboost.DMatrix(X, y)")
+    assert session.last.by_reference == {"d": "a DMatrix"}
+    session.cell("b = xgboost.train({'max_depth': 2}, d, 3)")
+    base = session.last.number
+    first = session.names["b"].predict(session.names["d"])
+    session.cell("b.update(d, 3); b.update(d, 4)")
+    second = session.names["b"].predict(session.names["d"])
+    session.cell(f"tm.past({base})")
+    assert np.array_equal(session.names["b"].predict(session.names["d"]), first)
+    session.cell("b.update(d, 3); b.update(d, 4)")
+    assert np.array_equal(session.names["b"].predict(session.names["d"]), second)
+
+
+def test_a_booster_that_keeps_its_training_data_is_told(session: Session) -> None:
+    """Its scores are in C++ alone: it stays as it is, and can be trained on."""
+    pytest.importorskip("lightgbm")
+    session.cell("import lightgbm\nd = lightgbm.Dataset(X, y)")
+    keeping = "lightgbm.train({'verbose': -1}, d, 3, keep_training_booster=True)"
+    session.cell(f"held = [{keeping}, 1]")
+    base = session.last.number
+    assert session.last.by_reference["held"] == "a booster in training"
+    live = session.names["held"][0]
+    session.cell("held[0].update(); held[1] = 2")
+    session.cell(f"tm.past({base})")
+    assert session.names["held"] == [live, 1]
+    assert live.current_iteration() == 4
+    session.cell("held[0].update()")
+    assert live.current_iteration() == 5
+
+    session.cell("done = lightgbm.Booster(model_str=held[0].model_to_string())")
+    assert "done" not in session.last.by_reference
+
+
 def test_an_estimator_that_is_gone_is_made_anew(session: Session) -> None:
     """Trees and their memory are made again when nothing holds them any more."""
     session.cell("from sklearn.ensemble import RandomForestRegressor")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 FOR_THE_HOOKS = {
     *("begin", "begin_cell", "end_cell", "close"),
-    *("on_unhook", "on_resume", "recorder", "limits", "catch_up"),
+    *("on_unhook", "on_resume", "recorder", "limits", "catch_up", "glance"),
 }
 """What the extension calls, not the user."""
 

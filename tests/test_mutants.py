@@ -9,21 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from oracle.library_mutants import LIBRARY_MUTANTS
 from oracle.mutants import MUTANTS, STORED_MUTANTS
 
 
-@pytest.fixture(scope="module")
-def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def verdicts_of(module: str, data: Path) -> dict[str, str]:
     """Give mutant -> how it was caught, from one fresh interpreter that runs the twin."""
     here = Path(__file__).parent
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "oracle.mutants"],
+        [sys.executable, "-W", "ignore", "-m", module],
         env=os.environ
-        | {
-            "COWTM_PURE_PYTHON": "1",
-            "PYTHONPATH": str(here),
-            "JUPYTER_DATA_DIR": str(tmp_path_factory.mktemp("jupyter")),
-        },
+        | {"COWTM_PURE_PYTHON": "1", "PYTHONPATH": str(here), "JUPYTER_DATA_DIR": str(data)},
         cwd=here.parent,
         capture_output=True,
         text=True,
@@ -33,8 +29,30 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return dict(json.loads(line) for line in done.stdout.splitlines())
 
 
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Tell how mutants of what all kinds share were caught."""
+    return verdicts_of("oracle.mutants", tmp_path_factory.mktemp("jupyter"))
+
+
+@pytest.fixture(scope="module")
+def library_verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Tell how mutants of the kinds of libraries were caught."""
+    for library in ("torch", "sklearn", "xgboost", "pyarrow", "polars", "matplotlib", "ipywidgets"):
+        if not os.environ.get("COWTM_REQUIRE_LIBRARIES"):
+            pytest.importorskip(library)
+    return verdicts_of("oracle.library_mutants", tmp_path_factory.mktemp("jupyter"))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("mutant", [*MUTANTS, *STORED_MUTANTS])
 def test_a_mutant_is_caught(mutant: str, verdicts: dict[str, str]) -> None:
     """Within a few programs from fixed seeds."""
     assert verdicts[mutant], f"nothing in the programs shows that {mutant}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mutant", LIBRARY_MUTANTS)
+def test_a_mutant_of_a_library_is_caught(mutant: str, library_verdicts: dict[str, str]) -> None:
+    """By the examples of that library."""
+    assert library_verdicts[mutant], f"nothing shows that {mutant}"

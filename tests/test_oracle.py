@@ -7,13 +7,13 @@ way one travels, the namespace must be what it was, in the objects that are stil
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle.mutants import EXAMPLES, STORED_EXAMPLES
-from oracle.programs import START, Program, check, program, smallest, stored_program
+from oracle.programs import START, Program, check, holds, program, smallest, stored_program
 
 from cowtm.saved import shelf
 from cowtm.testing.form import form_of
@@ -28,20 +28,6 @@ SEEDS = 60
 
 STORED_SEEDS = 20
 """The same for sessions that are stored, which take longer."""
-
-
-def explain(steps: Program, error: Exception, **how: Any) -> str:
-    """Say what is wrong, with the smallest program that shows it."""
-    lines = "\n".join(f"  {step!r}" for step in smallest(steps, **how))
-    return f"{type(error).__name__}: {error}\n{lines}"
-
-
-def holds(steps: Program, **how: Any) -> None:
-    """Fail, with a small program, if a law does not hold."""
-    try:
-        check(steps, **how)
-    except Exception as error:  # noqa: BLE001  whatever goes wrong is shown
-        pytest.fail(explain(steps, error, **how))
 
 
 @pytest.mark.parametrize("seed", range(0, SEEDS, 10))

@@ -22,6 +22,12 @@ class TimeMachine(Configurable):  # the name that %config shows
         "5 %% of the cell's own time is used if that is more.",
     ).tag(config=True)
 
+    idle_check = Bool(
+        default_value=True,
+        help="Whether variables that a cell did not touch are checked once while the kernel is "
+        "idle, in slices of 10 ms. What is found makes a state of its own, marked late.",
+    ).tag(config=True)
+
     announce = Bool(
         default_value=True,
         help="Whether travelling prints one line that says what came back and what is gone.",

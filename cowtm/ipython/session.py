@@ -14,6 +14,7 @@ from cowtm.errors import BadInput
 from cowtm.interrupts import deferred_interrupts
 from cowtm.ipython.completion import Suggestions
 from cowtm.ipython.config import TimeMachine as Settings
+from cowtm.ipython.idle import Idle
 from cowtm.ipython.magics import TravelMagics
 from cowtm.ipython.numbering import Numbering, is_inside
 from cowtm.ipython.patch import run_cells_on, stop_cells_on
@@ -102,6 +103,7 @@ class Session:
         self.machine = TimeMachine(
             shell.user_ns, self._is_hidden, self._numbering.current, self._say_travel
         )
+        self._idle = Idle(self.machine.glance, self._say)
         self.settings = _settings(shell)
         self._displaced = _NOTHING
         self._suggest = Suggestions(self.machine).suggest
@@ -134,6 +136,8 @@ class Session:
         shell = self.shell
         shell.events.unregister("pre_run_cell", self._before_cell)
         shell.events.unregister("post_run_cell", self._after_cell)
+        self._idle.enabled = False
+        self._idle.end()
         stop_cells_on(self.machine.recorder.view)
         self._remove_magics()
         for ours in (self.settings, self._magics):
@@ -149,6 +153,7 @@ class Session:
 
     def _before_cell(self, info: ExecutionInfo) -> None:
         try:
+            self._idle.end()
             self._let_go_of_lost_cells()
             self._numbering.begin(stored=info.store_history)
             cell = self.machine.begin_cell(info.raw_cell or "", getattr(info, "cell_id", None))
@@ -161,6 +166,7 @@ class Session:
             with deferred_interrupts():
                 self._end_cell(result)
             self.machine.catch_up()
+            self._idle.begin()
         except KeyboardInterrupt:
             self._say("cowtm: the interrupt came while the cell was recorded; it is recorded.")
         except Exception as error:  # noqa: BLE001  a recording error never breaks the user's cell
@@ -273,6 +279,7 @@ class Session:
     def _apply_settings(self, _change: object = None) -> None:
         settings = self.settings
         self.machine.recorder.recheck = settings.recheck
+        self._idle.enabled = settings.idle_check
         self.machine.limits = Limits(
             memory=settings.memory_budget,
             disk=settings.disk_budget,

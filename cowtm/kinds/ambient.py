@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import builtins
 import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+
+from cowtm.kinds.modules import changed_builtins, reset_builtins
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def _of_python() -> list[Ambient]:
     return [
         Ambient("<random>", vars(random)["_inst"], _never, _never),
         Ambient("<numpy.random>", numpy_random._rand, _never, _never),  # noqa: SLF001  what its functions draw from
+        Ambient("<builtins>", builtins, lambda: not changed_builtins(), reset_builtins),
     ]
 
 

@@ -3,32 +3,44 @@
 The memory belongs to the *root*, the array that owns it. A view is the root and a place in it
 (offset, shape, strides, type), so sharing survives. An array over memory that numpy does not own
 and that is not a buffer of ours counts as a root of its own.
+
+Elements of structured arrays and numpy's generators are in `records` and `generators`.
 """
 
 from __future__ import annotations
 
-import ctypes
+import gc
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from cowtm.chunks import ChunkStore, total, write_back
+from cowtm.kinds import elements, generators, records
 from cowtm.kinds.base import (
     ByValue,
     Commit,
     ContentOf,
     Kind,
     Layout,
-    NotCapturable,
     differ,
     resolved,
 )
-from cowtm.kinds.buffers import address_of
-
-BUFFERS = (bytes, bytearray, memoryview)
-"""Objects that may stand under an array as its memory."""
+from cowtm.kinds.places import (
+    Memory,
+    address,
+    bounds,
+    bytes_of,
+    can_be_written,
+    holds_objects,
+    memory_between,
+    memory_of,
+    root_address,
+    root_of,
+    set_writeable,
+)
+from cowtm.kinds.views import view_of_objects
+from cowtm.native import SELECT
 
 
 class Header(ByValue):
@@ -48,7 +60,7 @@ class Header(ByValue):
     def __init__(self, value: Any, offset: int) -> None:
         self.shape: tuple[int, ...] = _shape.__get__(value)
         self.strides: tuple[int, ...] = _strides.__get__(value)
-        self.dtype: np.dtype[Any] = _dtype.__get__(value)
+        self.dtype: np.dtype[Any] = _without_memory(_dtype.__get__(value))
         self.writeable: bool = _flags.__get__(value).writeable
         self.offset = offset
 
@@ -69,9 +81,17 @@ class Header(ByValue):
         return f"{self.dtype} {'x'.join(map(str, self.shape)) or 'scalar'}"
 
 
+def _without_memory(dtype: Any) -> Any:
+    """Return a type of elements that keeps no memory: that of strings knows where they all are."""
+    if dtype.kind != "T":
+        return dtype
+    known = {"na_object": dtype.na_object} if hasattr(dtype, "na_object") else {}
+    return np.dtypes.StringDType(coerce=dtype.coerce, **known)
+
+
 _array: Any = np.ndarray.__dict__
 _shape, _strides, _dtype = _array["shape"], _array["strides"], _array["dtype"]
-_flags, _base = _array["flags"], _array["base"]
+_flags = _array["flags"]
 
 
 class ArrayKind(Kind):
@@ -97,17 +117,16 @@ class ArrayKind(Kind):
         body: list[Any] = []
         first = address(value)
         if root is not None:
-            header = Header(value, first - _root_address(root))
+            header = Header(value, first - root_address(root))
+            if dtype.kind == "T":
+                _view(np.ndarray, header, root)  # or it stays by reference
         else:
-            low, high = _bounds(value, first)
+            low, high = bounds(value, first)
             header = Header(value, first - low)
             if dtype.hasobject:
-                if dtype.kind not in "OT":
-                    msg = "a structured array that holds objects"
-                    raise NotCapturable(msg)
-                body = np.ndarray.tolist(_flat(value))
+                body = elements.read(_flat(value), self.store)
             else:
-                body = list(self.store.split(_memory(low, high), dtype.itemsize))
+                body = list(self.store.split(memory_between(low, high), dtype.itemsize))
         return [type(value), header, root, len(body), *body, *self.layout.read(value)]
 
     def same(self, old: object, new: object) -> bool:
@@ -130,12 +149,15 @@ class ArrayKind(Kind):
         if _is_packed(header) or 0 in header.shape:
             return _packed(cls, header)
         if header.dtype.hasobject:
-            flat = np.empty(slots[3], header.dtype)
-        else:
-            flat = np.empty(total(slots[4 : 4 + slots[3]]), np.uint8)
-        strided = _strided(cls, header, flat)
+            return _reordered(cls, header)
         # Axes in any other order, without gaps: an array that owns its memory, as that one did.
+        memory = np.asarray(Memory(np.empty(total(slots[4 : 4 + slots[3]]), np.uint8)))
+        plain = np.ndarray(header.shape, header.dtype, memory, header.offset, header.strides)
+        strided = plain if cls is np.ndarray else plain.view(cls)
         owner = np.empty_like(strided, order="K")
+        if _strides.__get__(owner) != header.strides and header.shape and cls is np.ndarray:
+            # An axis of length one has a stride too, which `concatenate` and `stack` choose so.
+            owner = np.concatenate([strided])
         return owner if _strides.__get__(owner) == header.strides else strided
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
@@ -147,8 +169,10 @@ class ArrayKind(Kind):
         if root is not resolved(slots[2]):
             return False
         first = address(value)
-        low = _bounds(value, first)[0] if root is None else _root_address(root)
+        low = bounds(value, first)[0] if root is None else root_address(root)
         live = Header(value, first - low)
+        if not live.writeable and header.writeable and not can_be_written(value):
+            return False
         live.writeable = header.writeable
         return live.matches(header)
 
@@ -161,20 +185,16 @@ class ArrayKind(Kind):
 
         def commit() -> object:
             displaced: object = None
-            flags = _flags.__get__(value)
-            if header.dtype.hasobject and parts[2] is None:
+            if parts[2] is None and header.dtype.hasobject:
                 flat = _flat(value)
                 displaced = flat.tolist()
-                locked = not flat.flags.writeable
-                if locked:
-                    flags.writeable = True
+                if not flat.flags.writeable:
+                    set_writeable(value, wanted=True)
                     flat = _flat(value)
-                for index, item in enumerate(body):
-                    flat[index] = item
+                elements.write(flat, body)
             elif parts[2] is None:
                 write_back(memory_of(value), body)
-            if flags.writeable != header.writeable:
-                flags.writeable = header.writeable
+            set_writeable(value, wanted=header.writeable)
             return displaced, attributes()
 
         return commit
@@ -210,77 +230,6 @@ def _differing(left: memoryview, right: memoryview, width: int) -> int:
     return int((a != b).any(axis=1).sum())
 
 
-def root_of(value: Any) -> Any:
-    """Return what owns the memory of an array, None if it does itself.
-
-    Arrays over mapped files raise: their memory is the file.
-    """
-    base = _base.__get__(value)
-    if base is None:
-        return None
-    while True:
-        if type(base).__name__ == "DummyArray" and hasattr(base, "base"):
-            below = base.base
-        elif _is_array(base):
-            below = _base.__get__(base)
-        elif isinstance(base, memoryview) and isinstance(base.obj, np.ndarray):
-            below = base.obj
-        else:
-            break
-        if below is None:
-            return base if _is_array(base) else None
-        base = below
-    while type(base) is memoryview and base.obj is not None:
-        base = base.obj
-    if type(base).__name__ == "mmap":
-        msg = "an array mapped from a file"
-        raise NotCapturable(msg)
-    if isinstance(base, BUFFERS) or type(base).__name__ == "array":
-        return base
-    return None
-
-
-def _is_array(value: Any) -> bool:
-    return issubclass(type(value), np.ndarray)  # isinstance would ask the object
-
-
-def address(value: Any) -> int:
-    """Return where the first element is."""
-    where: int = _array["__array_interface__"].__get__(value)["data"][0]
-    return where
-
-
-def _root_address(root: Any) -> int:
-    if _is_array(root):
-        return _bounds(root, address(root))[0]
-    return address_of(root)
-
-
-def _bounds(value: Any, start: int) -> tuple[int, int]:
-    """Return where the memory of an array, whose first element is at `start`, begins and ends."""
-    flags = _flags.__get__(value)
-    if flags.c_contiguous or flags.f_contiguous:
-        return start, start + _array["nbytes"].__get__(value)
-    if 0 in _shape.__get__(value):
-        return start, start
-    low, high = byte_bounds(value)
-    return low, high
-
-
-def memory_of(value: Any) -> memoryview:
-    """Return the memory of an array as writeable bytes, whatever its type, layout and flags.
-
-    The view is only good while the array lives.
-    """
-    return _memory(*_bounds(value, address(value)))
-
-
-def _memory(low: int, high: int) -> memoryview:
-    if low == high:
-        return memoryview(bytearray())
-    return memoryview((ctypes.c_ubyte * (high - low)).from_address(low)).cast("B")
-
-
 def _flat(value: Any) -> Any:
     """Return the elements in the order of memory, as one axis, without copying.
 
@@ -288,12 +237,7 @@ def _flat(value: Any) -> Any:
         NotCapturable: the array has gaps.
 
     """
-    plain = np.ndarray.view(value, np.ndarray)
-    flags = plain.flags
-    if not (flags.c_contiguous or flags.f_contiguous):
-        msg = "an array of objects with gaps"
-        raise NotCapturable(msg)
-    return (plain if flags.c_contiguous else plain.T).reshape(-1)
+    return elements.in_order_of_memory(np.ndarray.view(value, np.ndarray))
 
 
 def _is_packed(header: Header) -> bool:
@@ -319,185 +263,75 @@ def _packed(cls: type, header: Header) -> Any:
     return np.ndarray.__new__(cls, header.shape, header.dtype, order="C" if c_order else "F")
 
 
-def _strided(cls: type, header: Header, flat: Any) -> Any:
-    """Make an array with gaps or negative steps over memory of its own."""
-    if header.dtype.hasobject:
-        offset = header.offset // header.dtype.itemsize
-        plain = _over_objects(header, flat, offset)
-    else:
-        plain = np.ndarray(header.shape, header.dtype, flat, header.offset, header.strides)
-    return plain if cls is np.ndarray else plain.view(cls)
-
-
-def _over_objects(header: Header, flat: Any, offset: int) -> Any:
-    from numpy.lib.stride_tricks import as_strided  # noqa: PLC0415  only views of objects need it
-
-    return as_strided(flat[offset:], header.shape, header.strides)
+def _reordered(cls: type, header: Header) -> Any:
+    """Make an array without gaps that owns its memory, its axes in another order."""
+    axes = sorted(range(len(header.shape)), key=lambda axis: -abs(header.strides[axis]))
+    packed = np.empty([header.shape[axis] for axis in axes], header.dtype)
+    owner = np.empty_like(packed.transpose(np.argsort(axes)), order="K")
+    return owner if cls is np.ndarray else owner.view(cls)
 
 
 def _view(cls: type, header: Header, root: Any) -> Any:
     """Make a view of `root`."""
-    if not _is_array(root):
-        plain = np.ndarray(header.shape, header.dtype, root, header.offset, header.strides)
-    elif header.dtype.hasobject:
-        plain = _over_objects(header, _flat(root), header.offset // header.dtype.itemsize)
-    elif not header.shape or 0 not in header.shape:
-        plain = np.ndarray(header.shape, header.dtype, _bytes(root), header.offset, header.strides)
+    if holds_objects(root):
+        place = header.shape, header.strides, header.offset
+        plain = view_of_objects(root, header.dtype, *place)
     else:
-        plain = np.ndarray.view(root, np.ndarray).reshape(-1)[:0].view(header.dtype)
-        plain = plain.reshape(header.shape)
+        memory = bytes_of(root)
+        plain = np.ndarray(header.shape, header.dtype, memory, header.offset, header.strides)
     made = plain if cls is np.ndarray else plain.view(cls)
-    if made.flags.writeable and not header.writeable:
-        made.flags.writeable = False
+    set_writeable(made, wanted=header.writeable)
     return made
 
 
-def _bytes(root: Any) -> Any:
-    """View the whole memory of an array that owns it, as bytes."""
-    plain = np.ndarray.view(root, np.ndarray)
-    flags = plain.flags
-    if not (flags.c_contiguous or flags.f_contiguous):
-        msg = "a view of an array with gaps"
-        raise NotCapturable(msg)
-    return (plain if flags.c_contiguous else plain.T).reshape(-1).view(np.uint8)
+class UfuncChoice(Kind):
+    """Tells ufuncs made of functions of Python's from those of libraries, which never change."""
+
+    name = "ufunc"
+    code = SELECT
+
+    def __init__(self) -> None:
+        self.tracked = UfuncKind()
+
+    def select(self, value: Any) -> Kind | None:
+        """One that `frompyfunc` made holds the function."""
+        return self.tracked if callable(_function_in(value)) else None
 
 
-class RecordKind(Kind):
-    """numpy.void: one element of a structured array, which may view the array it was taken from.
+class UfuncKind(Kind):
+    """What `np.frompyfunc` makes: the function, how many arguments and results, the identity."""
 
-    Parts: class, header, the root (None if it has memory of its own), the bytes (None if not).
-    """
-
-    name = "record"
-    by_value = True
-
-    def __init__(self, cls: type) -> None:
-        self.cls: type = cls
-
-    def parts(self, value: Any) -> Sequence[object]:
-        """Find the place in the root, or copy the bytes."""
-        dtype = value.dtype
-        if dtype.hasobject:
-            msg = "a record that holds objects"
-            raise NotCapturable(msg)
-        base = value.base
-        if base is None:
-            return [type(value), dtype, None, value.tobytes()]
-        owner = root_of(base)
-        root = base if owner is None else owner
-        offset = value.__array_interface__["data"][0] - _root_address(root)
-        return [type(value), dtype, root, offset]
-
-    def same(self, old: object, new: object) -> bool:
-        """Compare types of elements, places and bytes."""
-        return type(old) is type(new) and isinstance(old, bytes | int | np.dtype) and old == new
-
-    def needs(self, slots: Sequence[Any]) -> int:
-        """All of it is given at birth."""
-        return len(slots)
-
-    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
-        """Take it from its root, or from bytes of its own."""
-        cls, dtype, root, where = parts
-        if root is None:
-            return np.frombuffer(where, (cls, dtype))[0].copy()
-        memory = _bytes(root) if _is_array(root) else root
-        return np.ndarray((1,), (cls, dtype), memory, where)[0]
-
-    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
-        """Only its own bytes can be put back in place."""
-        live = self.parts(value)
-        return live[1] == slots[1] and (
-            live[2] is None is slots[2] or (live[2] is resolved(slots[2]) and live[3] == slots[3])
-        )
-
-    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
-        """Prepare writing the bytes, if they are its own."""
-        if parts[2] is not None:
-            return lambda: None
-        made = self.create(parts, parts)
-
-        def commit() -> object:
-            for name in made.dtype.names or ():
-                value[name] = made[name]
-            return None
-
-        return commit
-
-    def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:  # noqa: ARG002
-        """Say that its fields changed."""
-        return "its fields changed"
-
-
-class RandomStateKind(Kind):
-    """numpy.random.RandomState, the global one too: its whole state."""
-
-    name = "random state"
-    by_value = True
-
-    def __init__(self, cls: type) -> None:
-        self.cls: type = cls
+    name = "ufunc"
+    cls = np.ufunc
+    frozen = True
 
     def parts(self, value: Any) -> Sequence[object]:
-        """Read the state."""
-        state = value.get_state(legacy=False)
-        if state["bit_generator"] != "MT19937":
-            bits = value._bit_generator  # noqa: SLF001  there is no public way to it
-            return [state["bit_generator"], bits, state["has_gauss"], state["gauss"]]
-        inner = state["state"]
-        return [
-            state["bit_generator"],
-            inner["key"].tobytes(),
-            inner["pos"],
-            state["has_gauss"],
-            state["gauss"],
-        ]
-
-    def same(self, old: object, new: object) -> bool:
-        """Compare the state's numbers."""
-        return type(old) is type(new) and type(old) in (bytes, int, float, str) and old == new
+        """Read all of it."""
+        return [_function_in(value), value.nin, value.nout, value.identity]
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
-        """Make one with any state."""
-        return self.cls(0)
+        """Make it anew."""
+        function, nin, nout, identity = parts
+        return np.frompyfunc(function, nin, nout, identity=identity)
 
-    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
-        """Prepare setting the state."""
-        if len(parts) != 5:  # noqa: PLR2004  the bit generator is an object of its own
-            state = value.get_state(legacy=False)
-            state["has_gauss"], state["gauss"] = parts[2:4]
-            return lambda: value.set_state(state)
-        name, key, pos, has_gauss, gauss = parts
-        state = {
-            "bit_generator": name,
-            "state": {"key": np.frombuffer(key, np.uint32), "pos": pos},
-            "has_gauss": has_gauss,
-            "gauss": gauss,
-        }
-        return lambda: value.set_state(state)
 
-    def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:  # noqa: ARG002
-        """Say that numbers were drawn."""
-        return "random numbers were drawn"
+def _function_in(value: Any) -> Any:
+    """Return the function of Python's in a ufunc, None if there is none: numpy tells nobody."""
+    held = gc.get_referents(value)
+    return held[0] if held and value.__name__.endswith(" (vectorized)") else None
 
 
 def kind_for(cls: type, store: ChunkStore) -> Kind | None:
     """Give the kind of a type of numpy's, or None."""
     if issubclass(cls, np.ndarray):
         return ArrayKind(cls, store)
-    if issubclass(cls, np.void):
-        return RecordKind(cls)
-    if cls is np.random.RandomState:
-        return RandomStateKind(cls)
-    return None
-
-
-LEAVES: tuple[type, ...] = (np.dtype, np.ufunc)
-"""Immutable types of numpy's; scalars that are not structured are leaves too."""
+    if cls is np.ufunc:
+        return UfuncChoice()
+    return records.kind_for(cls, store) or generators.kind_for(cls)
 
 
 def is_leaf(cls: type) -> bool:
-    """Tell whether objects of a type are immutable."""
+    """Tell whether objects of a type are immutable: scalars but for records are."""
     if issubclass(cls, np.generic):
         return not issubclass(cls, np.void)
-    return issubclass(cls, LEAVES) or cls is type(np.ma.masked)
+    return issubclass(cls, np.dtype) or cls is type(np.ma.masked)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import array
+import math
+import struct
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -108,7 +110,8 @@ _typecode: Any = array.array.__dict__["typecode"]
 class MemoryviewKind(Kind):
     """A memoryview: what it views, and where in it.
 
-    Parts: the object, offset, format, shape; one that skips elements stays by reference.
+    Parts: the object, offset, format, shape, strides, whether it is read-only. One that was
+    released, or skips elements in another axis than the first, stays by reference.
     """
 
     name = "memoryview"
@@ -116,19 +119,75 @@ class MemoryviewKind(Kind):
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read object and place."""
-        if not value.c_contiguous or value.obj is None or not value.nbytes:
-            msg = "a memoryview that is empty or skips elements"
+        place = _place(value)
+        if value.obj is None or not _is_made_alike(value.obj, place):
+            msg = "a memoryview that skips elements in more than its first axis"
             raise NotCapturable(msg)
-        offset = address_of(value) - address_of(value.obj)
-        return [value.obj, offset, value.nbytes, value.format, str(value.shape), value.readonly]
+        return [value.obj, *place]
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """View anew."""
-        target, offset, size, form, shape, readonly = parts
-        view = memoryview(target).cast("B")[offset : offset + size]
-        lengths = [int(n) for n in shape.strip("(),").split(",")]
-        view = view.cast(form, lengths) if len(lengths) > 1 else view.cast(form)
-        return view.toreadonly() if readonly else view
+        target, *place = parts
+        return _view(target, tuple(place))
+
+
+Place = tuple[int, str, str, str, bool]
+"""Where a memoryview is in what it views, and as what: offset, format, shape, strides, read-only.
+
+Shape and strides as texts: a tuple would be an object."""
+
+
+def _place(value: memoryview) -> Place:
+    offset = _first_byte(value) - _first_byte(memoryview(value.obj)) if value.nbytes else 0
+    return offset, value.format, str(value.shape), str(value.strides), value.readonly
+
+
+def _first_byte(value: memoryview) -> int:
+    """Return where the first element of a memoryview is."""
+    array_ = np.asarray(value)
+    address: int = array_.__array_interface__["data"][0]
+    return address
+
+
+def _is_made_alike(target: Any, place: Place) -> bool:
+    """Tell whether a memoryview at a place can be made anew."""
+    try:
+        return _place(_view(target, place)) == place
+    except (TypeError, ValueError, NotImplementedError, struct.error):
+        return False
+
+
+def _view(target: Any, place: Place) -> Any:
+    """View a place in an object."""
+    offset, form, shape, strides, readonly = place
+    whole: Any = memoryview(target)
+    if (str(whole.shape), str(whole.strides), whole.format) == (shape, strides, form):
+        view = whole
+    elif not _numbers(shape):
+        view = whole.cast("B")[offset : offset + struct.calcsize(form)].cast(form, [])
+    elif 0 in _numbers(shape):
+        view = whole.cast("B")[:0].cast(form)
+    else:
+        view = _rows(whole, offset, form, _numbers(shape), _numbers(strides)[0])
+    return view.toreadonly() if readonly and not view.readonly else view
+
+
+def _rows(whole: Any, offset: int, form: str, shape: list[int], step: int) -> Any:
+    """View elements, or rows of them, that follow one another at equal distances."""
+    same = whole.format == form and whole.ndim == len(shape) == 1
+    row = whole.strides[0] if same else struct.calcsize(form) * math.prod(shape[1:])
+    rows = (shape[0] - 1) * abs(step // row) + 1
+    low = offset + min(0, (shape[0] - 1) * step)
+    if same:
+        plain = whole[low // row : low // row + rows]
+    else:
+        plain = whole.cast("B")[low : low + rows * row]
+        plain = plain.cast(form, [rows, *shape[1:]]) if len(shape) > 1 else plain.cast(form)
+    return plain if step == row else plain[:: step // row]
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.strip("()").split(",") if number]
 
 
 def address_of(value: Any) -> int:

@@ -6,16 +6,51 @@ state one travels to; travelling puts its attributes back. Classes of libraries 
 
 from __future__ import annotations
 
+import abc
+import enum
+import gc
 from collections.abc import Sequence
-from types import GetSetDescriptorType
+from importlib import import_module
+from types import GetSetDescriptorType, WrapperDescriptorType
 from typing import Any
 
 from cowtm.errors import CannotRestore
-from cowtm.kinds.base import Commit, Kind, class_dict, differ, is_heap_type
+from cowtm.kinds import models
+from cowtm.kinds.base import (
+    ByValue,
+    Commit,
+    Kind,
+    class_dict,
+    differ,
+    is_heap_type,
+    mro_of,
+    name_of,
+)
 from cowtm.native import SELECT, UNSET
 
 _OWN_BUSINESS = frozenset({"__dict__", "__weakref__", "_abc_impl", "__abstractmethods__"})
 """Entries of a class dict that Python keeps by itself."""
+
+_REGISTERED = "<registered>"
+"""Stands as the name of the classes that were registered with an abstract base class."""
+
+OF_CTYPES = (
+    "_fields_",
+    "_pack_",
+    "_anonymous_",
+    "_align_",
+    "_layout_",
+    "_swappedbytes_",
+    "_type_",
+    "_length_",
+    "_flags_",
+    "_restype_",
+    "_argtypes_",
+)
+"""What data of `ctypes` is laid out by: a class is given it once."""
+
+_BORN_WITH = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
+"""What a member of an enumeration has from birth."""
 
 
 class ClassChoice(Kind):
@@ -33,11 +68,46 @@ class ClassChoice(Kind):
         if not is_heap_type(value):
             return None
         module = class_dict(value).get("__module__")
+        if _is_made_by_ctypes(value):
+            return None
         return self.tracked if module == self._home.get("__name__") else None
 
 
+def _is_made_by_ctypes(cls: type) -> bool:
+    """Tell the types of arrays that `c_int * 3` gives: ctypes knows each, and makes it but once."""
+    if name_of(type(cls))[1] != "PyCArrayType":
+        return False
+    own = class_dict(cls)
+    element = own.get("_type_")
+    return issubclass(type(element), type) and (
+        f"{element.__name__}_Array_{own.get('_length_')}" == name_of(cls)[1]  # type: ignore[union-attr]
+    )
+
+
+class Registered(ByValue):
+    """The classes that were registered with an abstract base class.
+
+    Attributes:
+        classes: those, in any order.
+
+    """
+
+    __slots__ = ("classes",)
+
+    def __init__(self, classes: Sequence[type]) -> None:
+        self.classes = tuple(classes)
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether the same ones were."""
+        return set(map(id, self.classes)) == set(map(id, other.classes))
+
+
 class ClassKind(Kind):
-    """A class: number of bases, bases, then attributes as name and value."""
+    """A class: number of bases, bases, then attributes as name and value.
+
+    What was registered with an abstract base class goes before, under a name of its own, and what
+    was given to members of an enumeration after: ``red.note``.
+    """
 
     name = "class"
     keep = True
@@ -48,13 +118,22 @@ class ClassKind(Kind):
         """Read bases and attributes."""
         bases = _bases.__get__(value)
         parts: list[object] = [len(bases), *bases]
+        registered = registered_with(value)
+        if registered:
+            parts += (_REGISTERED, Registered(registered))
         for name, held in class_dict(value).items():
-            if name not in _OWN_BUSINESS and type(held) is not GetSetDescriptorType:
+            if not _is_own_business(value, name, held):
                 parts += (name, held)
+        for member, given in members_of(value).items():
+            for name, held in given.items():
+                if name not in _BORN_WITH:
+                    parts += (f"{member}.{name}", held)
         return parts
 
     def same(self, old: object, new: object) -> bool:
         """Compare names: those that were read from a journal may be other strings."""
+        if type(old) is Registered and type(new) is Registered:
+            return old.matches(new)
         return type(old) is type(new) is str and old == new
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
@@ -67,26 +146,31 @@ class ClassKind(Kind):
         count = 1 + parts[0]
         bases = tuple(parts[1:count])
         wanted = dict(zip(parts[count::2], parts[count + 1 :: 2], strict=True))
+        registered = wanted.pop(_REGISTERED, Registered(()))
+        given = {name: wanted.pop(name) for name in list(wanted) if "." in name}
+
+        assign = _built_in(type(value), "__setattr__")
+        remove = _built_in(type(value), "__delattr__")
 
         def commit() -> object:
-            displaced: list[object] = []
+            displaced: list[object] = [_give(value, given)]
+            _register(value, registered)
             if _bases.__get__(value) != bases:
                 _bases.__set__(value, bases)
             now = dict(class_dict(value))
             for name, held in now.items():
-                if name in _OWN_BUSINESS or type(held) is GetSetDescriptorType:
+                if _is_own_business(value, name, held):
                     continue
                 displaced.append(held)
                 if name not in wanted:
-                    type.__delattr__(value, name)
+                    remove(value, name)
             for name, held in wanted.items():
                 # An equal text is left: to set `__module__` has Python 3.13 forget the line number.
                 known = now.get(name, UNSET)
                 if known is not held and not self.same(known, held):
-                    type.__setattr__(value, name, held)
-            for name in _misplaced(value, wanted):
-                type.__delattr__(value, name)
-                type.__setattr__(value, name, wanted[name])
+                    assign(value, name, held)
+            _put_in_order(value, list(wanted))
+            models.prepare(value)
             return displaced
 
         return commit
@@ -100,16 +184,84 @@ class ClassKind(Kind):
         return f"class attributes {', '.join(names[:3])} changed"
 
 
-def _misplaced(value: Any, wanted: dict[str, Any]) -> list[str]:
-    """Return the attributes to be set once more, so that all are in the order wanted."""
-    order = [name for name in class_dict(value) if name in wanted]
-    names = list(wanted)
-    first = next((i for i, name in enumerate(names) if order[i] != name), len(names))
-    tail = names[first:]
-    return [] if _FIXED & set(tail) else tail
+def _is_own_business(cls: type, name: str, held: object) -> bool:
+    """Tell what Python or ctypes keeps in a class by itself, or never lets go of."""
+    if name in _OWN_BUSINESS or type(held) is GetSetDescriptorType:
+        return True
+    if name_of(type(held)) == ("_ctypes", "CField"):
+        return True
+    if name in models.COMPILED and models.is_model(cls):
+        return True
+    return name in OF_CTYPES and name_of(type(cls))[0] == "_ctypes"
 
 
-_FIXED = frozenset({"__module__", "__doc__", "__qualname__", "__abstractmethods__"})
-"""Attributes that can't be deleted, or mean something else to the class when set."""
+def registered_with(cls: type) -> tuple[type, ...]:
+    """Return the classes that were registered with an abstract base class."""
+    if not issubclass(type(cls), abc.ABCMeta):
+        return ()
+    found = (reference() for reference in _abc._get_dump(cls)[0])  # noqa: SLF001  it has no other name
+    return tuple(known for known in found if known is not None)
 
+
+def _register(cls: Any, registered: Registered) -> None:
+    """Have just some classes be registered with an abstract base class."""
+    if registered.matches(Registered(registered_with(cls))):
+        return
+    _abc._reset_registry(cls)  # noqa: SLF001
+    for base in mro_of(cls):  # they may have found out that a class is one of theirs
+        if issubclass(type(base), abc.ABCMeta):
+            _abc._reset_caches(base)  # noqa: SLF001
+    for known in registered.classes:
+        abc.ABCMeta.register(cls, known)
+
+
+def members_of(cls: Any) -> dict[str, dict[str, Any]]:
+    """Return what the members of an enumeration hold, by their names."""
+    if not issubclass(type(cls), enum.EnumMeta):
+        return {}
+    members = class_dict(cls).get("_member_map_", {})
+    return {name: member.__dict__ for name, member in members.items() if member.name == name}
+
+
+def _give(cls: Any, given: dict[str, Any]) -> object:
+    """Have the members of an enumeration hold just what is given, by names as ``red.note``."""
+    displaced: list[object] = []
+    for member, held in members_of(cls).items():
+        for name in [name for name in held if name not in _BORN_WITH]:
+            displaced.append(held[name])
+            if f"{member}.{name}" not in given:
+                del held[name]
+        wanted = {key.partition(".")[2]: new for key, new in given.items() if _is_of(key, member)}
+        held.update(wanted)
+    return displaced
+
+
+def _is_of(key: str, member: str) -> bool:
+    return key.partition(".")[0] == member
+
+
+def _put_in_order(value: Any, names: list[str]) -> None:
+    """Have the attributes of a class be in the order of some names, which are all there."""
+    order = [name for name in class_dict(value) if name in names]
+    if order == names:
+        return
+    # To delete and set anew does not do: `__doc__` can't be deleted, and comes last. The dict
+    # itself can be had from the collector; what each name stands for stays the same, so what the
+    # interpreter knows of the class stays right.
+    (mapping,) = gc.get_referents(class_dict(value))
+    first = next(at for at, name in enumerate(names) if order[at] != name)
+    for name in names[first:]:
+        mapping[name] = mapping.pop(name)
+
+
+def _built_in(meta: type, name: str) -> Any:
+    """Return a method of a metaclass past those that a class statement gave it."""
+    return next(
+        found
+        for base in mro_of(meta)
+        if isinstance(found := class_dict(base).get(name), WrapperDescriptorType)
+    )
+
+
+_abc: Any = import_module("_abc")
 _bases: Any = type.__dict__["__bases__"]

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pandas import Index
+from pandas import CategoricalDtype, Index, MultiIndex
 from pandas._libs import internals
 from pandas._libs.arrays import NDArrayBacked
 from pandas._libs.internals import BlockPlacement  # type: ignore[import-not-found]
@@ -32,8 +32,8 @@ from cowtm.kinds.base import (
     Kind,
     Layout,
     dead_reference,
-    name_of,
     plain_instances,
+    same_leaf,
 )
 from cowtm.kinds.reference import ReferenceKind
 from cowtm.native import GENERIC, Node
@@ -86,6 +86,8 @@ class BlockKind(Kind):
                 value.refs = refs.value
             if not placement.matches(Placement(value.mgr_locs)):
                 value.mgr_locs = placement.make()
+            if hasattr(value, "_cache"):  # the type of what it held
+                value._cache = {}  # noqa: SLF001
             return displaced
 
         return commit
@@ -159,6 +161,9 @@ class ManagerKind(Kind):
                 value._is_consolidated = False  # noqa: SLF001
                 # Derived anew when asked for: the blocks' own placements may be written later.
                 value._blknos = value._blklocs = None  # noqa: SLF001
+                for name in DERIVED:
+                    if hasattr(value, name):
+                        setattr(value, name, None)
             return displaced
 
         return commit
@@ -171,6 +176,10 @@ class ManagerKind(Kind):
     def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:  # noqa: ARG002
         """Say that columns came, went or were replaced."""
         return "columns or rows changed"
+
+
+DERIVED = ("_interleaved_dtype", "_dtypes_cache")
+"""Further attributes in which a manager of pandas 3.1 keeps what it derived from its blocks."""
 
 
 def _length(axis: Any, content_of: ContentOf) -> str:
@@ -230,42 +239,8 @@ class BackedArrayKind(Kind):
 
     def describe(self, slots: Sequence[Any], content_of: ContentOf) -> str:
         """Give type and length."""
-        return f"{slots[1]} {_length(slots[2], content_of)}"
-
-
-class Arrow(Held):
-    """An array of arrow's: it never changes, so its memory is not copied."""
-
-    __slots__ = ()
-
-    @property
-    def shape(self) -> tuple[int]:
-        """The number of elements, as numpy says it."""
-        return (len(self.value),)
-
-
-class ArrowKind(InstanceKind):
-    """An extension array over arrow's memory: to write into it is to give it another array."""
-
-    code = GENERIC
-    by_value = True
-
-    def parts(self, value: Any) -> Sequence[object]:
-        """Read class and attributes."""
-        read = self.layout.read(value)
-        return [type(value), *(Arrow(part) if _is_arrow(part) else part for part in read)]
-
-    def same(self, old: object, new: object) -> bool:
-        """Compare arrow's arrays."""
-        return isinstance(old, Arrow) and old.matches(new)
-
-    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
-        """Prepare writing the attributes."""
-        return super().plan(value, [p.value if isinstance(p, Arrow) else p for p in parts])
-
-
-def _is_arrow(part: object) -> bool:
-    return name_of(type(part))[0].partition(".")[0] == "pyarrow"
+        kind = "category" if type(slots[1]) is Node else slots[1]
+        return f"{kind} {_length(slots[2], content_of)}"
 
 
 class Cache(ByValue):
@@ -368,11 +343,12 @@ def _labels(axis: Any, content_of: ContentOf) -> list[object]:
         below: list[Any] = []
         for content in level:
             slots = content.flat() if content is not None else ()
+            kind: Any = content.kind if content is not None else None
+            if hasattr(kind, "elements"):  # an array of arrow's
+                return list(kind.elements(slots, content_of))
             for slot in slots:
                 if isinstance(slot, range):
                     return list(slot)
-                if isinstance(slot, Arrow):
-                    return list(slot.value.to_pylist())
             if any(getattr(slot, "shape", None) for slot in slots if isinstance(slot, ByValue)):
                 words: list[object] = [slot for slot in slots if type(slot) is str]
                 if words:
@@ -402,6 +378,47 @@ class IndexKind(CachedKind):
             return displaced
 
         return commit
+
+
+class Names(ByValue):
+    """What the levels of an index are called: a list of its own holds that, which may change."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: tuple[object, ...]) -> None:
+        self.names = names
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether they are called the same."""
+        pairs = zip(self.names, other.names, strict=False)
+        return len(self.names) == len(other.names) and all(same_leaf(a, b) for a, b in pairs)
+
+
+class LevelsKind(IndexKind):
+    """An index of several levels: what it derived from their names goes with these."""
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read class, attributes, names."""
+        return [*super().parts(value), Names(tuple(self.layout.dict_of(value)["_names"]))]
+
+    def same(self, old: object, new: object) -> bool:
+        """Compare caches, and names."""
+        if isinstance(old, Names):
+            return isinstance(new, Names) and old.matches(new)
+        return super().same(old, new)
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the attributes."""
+        return super().plan(value, parts[:-1])
+
+    def _named(self, slots: Sequence[Any]) -> dict[Any, Any]:
+        return super()._named(slots[:-1])
+
+
+class ArrowBackedKind(CachedKind):
+    """An extension array over an array of arrow's, which is exchanged when it is written into."""
+
+    born_with = ("_cache",)
 
 
 class IntervalKind(InstanceKind):
@@ -473,9 +490,10 @@ def kind_for(cls: type, store: ChunkStore) -> Kind | None:  # noqa: ARG001
 
 _PLAIN: tuple[tuple[type, type[InstanceKind]], ...] = (
     (NDFrame, FrameKind),
+    (MultiIndex, LevelsKind),
     (Index, IndexKind),
     (IntervalMixin, IntervalKind),
-    (ArrowExtensionArray, ArrowKind),
+    (ArrowExtensionArray, ArrowBackedKind),
 )
 
 _VALUES = ("Timestamp", "Timedelta", "Period", "Interval", "NaTType", "NAType")
@@ -485,4 +503,6 @@ def is_leaf(cls: type) -> bool:
     """Tell whether objects of a type are immutable: scalars, types of columns, offsets."""
     if cls.__name__ in _VALUES:
         return True
+    if issubclass(cls, CategoricalDtype):  # its categories are an index like any other
+        return False
     return issubclass(cls, BaseOffset | ExtensionDtype | BlockPlacement | SparseIndex)

@@ -18,7 +18,6 @@ from cowtm.kinds.base import (
     ContentOf,
     Kind,
     Layout,
-    NotCapturable,
     differ,
     resolved,
 )
@@ -112,7 +111,9 @@ class FunctionKind(Kind):
         count = parts[1]
         code = parts[2 + count]
         closure = tuple(parts[2 : 2 + count]) or None
-        return FunctionType(code, parts[0].names, closure=closure)
+        # Its globals may be of a process that is gone: then it finds no names, and says so.
+        names = parts[0].names if type(parts[0]) is Globals else {}
+        return FunctionType(code, names, closure=closure)
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """The cells can't be changed, nor their number."""
@@ -284,59 +285,6 @@ class PartialKind(Kind):
             return displaced, attributes()
 
         return commit
-
-
-class CachedKind(Kind):
-    """What functools.lru_cache makes: the function, how much is kept, attributes.
-
-    What it keeps can't be read: one that is made anew begins with nothing kept.
-    """
-
-    name = "cached function"
-    called = True
-    by_value = True
-
-    def __init__(self, cls: type) -> None:
-        self.cls: type = cls
-        self.layout = Layout(cls)
-
-    def parts(self, value: Any) -> Sequence[object]:
-        """Read all of it but the results that it keeps."""
-        attributes = self.layout.dict_of(value)
-        settings: Any = attributes.get("cache_parameters")
-        if "__wrapped__" not in attributes or not _is_of(settings, functools):
-            msg = "a cached function without the attributes that functools gave it"
-            raise NotCapturable(msg)
-        told = settings()
-        function = attributes["__wrapped__"]
-        return [function, told["maxsize"], told["typed"], *self.layout.read(value)]
-
-    def same(self, old: object, new: object) -> bool:
-        """Compare how much is kept."""
-        return type(old) is type(new) is int and old == new
-
-    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
-        """Function and settings are given at birth."""
-        return 3
-
-    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
-        """Make one that keeps nothing yet."""
-        made: Any = functools.lru_cache(parts[1], parts[2])(parts[0])
-        self.layout.dict_of(made).clear()
-        return made
-
-    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
-        """The function can't be changed."""
-        return self.layout.dict_of(value).get("__wrapped__") is resolved(slots[0])
-
-    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
-        """Prepare writing the attributes."""
-        return self.layout.plan(value, parts[3:])
-
-
-def _is_of(value: Any, module: ModuleType) -> bool:
-    """Tell whether a value is a function that a module made."""
-    return type(value) is FunctionType and value.__globals__ is vars(module)
 
 
 class PropertyKind(Kind):

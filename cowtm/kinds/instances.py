@@ -6,6 +6,7 @@ Plain instances (`InstanceKind`) are in `base`; the object table reads them itse
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from types import MemberDescriptorType, SimpleNamespace
 from typing import Any
 
@@ -94,6 +95,16 @@ class SimpleNamespaceKind(Kind):
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing the attributes."""
         return self.layout.plan(value, parts[1:])
+
+
+class ZoneKind(SimpleNamespaceKind):
+    """An instance of a class of the notebook derived from datetime.tzinfo: its attributes."""
+
+    name = "time zone"
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make an empty one."""
+        return tzinfo.__new__(parts[0])
 
 
 class ExceptionKind(Kind):

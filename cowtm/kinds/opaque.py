@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copyreg
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from cowtm.kinds.base import (
     Kind,
     Layout,
     NotCapturable,
+    name_of,
     resolved,
     same_leaf,
 )
@@ -70,6 +72,8 @@ class OpaqueKind(Kind):
         self.layout = Layout(cls)
         self._kind_of = kind_of
         self.whole = not any(cls is iterator for iterator in ITERATORS)
+        # Python 3.12 says that they will not be pickled any more; nobody asked but us.
+        self._warns = name_of(cls)[0] == "itertools"
 
     def parts(self, value: Any) -> Sequence[object]:
         """Take the object apart."""
@@ -81,6 +85,8 @@ class OpaqueKind(Kind):
         trees = [encoder.encode(reduced, index) for index in range(2)]
         head = len(flat)
         trees += [encoder.encode(reduced, index) for index in range(2, 6)]
+        # Attributes that it does not speak of are its own all the same.
+        trees.append(_NONE if own is None or encoder.met_own else encoder.encode_own(own))
         return [Shape(tuple(trees), head), *flat]
 
     def _reduce(self, value: Any) -> list[Any]:
@@ -90,7 +96,7 @@ class OpaqueKind(Kind):
                 reduced = reducer(value)
                 break
         else:
-            reduced = cast("Any", self.cls).__reduce_ex__(value, PROTOCOL)
+            reduced = self._ask(value)
         if type(reduced) is str:
             raise Global
         if type(reduced) is not tuple or not 2 <= len(reduced) <= 6 or not callable(reduced[0]):  # noqa: PLR2004
@@ -101,6 +107,13 @@ class OpaqueKind(Kind):
             if pieces[index] is not None:
                 pieces[index] = list(pieces[index])
         return pieces
+
+    def _ask(self, value: Any) -> Any:
+        if not self._warns:
+            return cast("Any", self.cls).__reduce_ex__(value, PROTOCOL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return cast("Any", self.cls).__reduce_ex__(value, PROTOCOL)
 
     def same(self, old: object, new: object) -> bool:
         """Compare two leaves by value."""
@@ -147,7 +160,7 @@ class OpaqueKind(Kind):
         """Prepare setting the state."""
         shape: Shape = parts[0]
         decoder = Decoder(parts[1 + shape.head :])
-        state, items, pairs, setter = (decoder.decode(tree) for tree in shape.tree[2:6])
+        state, items, pairs, setter, own = (decoder.decode(tree) for tree in shape.tree[2:7])
 
         def commit() -> object:
             if state is not None:
@@ -156,6 +169,10 @@ class OpaqueKind(Kind):
                 value.extend(items)
             for key, item in pairs or ():
                 value[key] = item
+            if own is not None:
+                mapping = self.layout.dict_of(value)
+                mapping.clear()
+                mapping.update(own)
             return None
 
         return commit
@@ -192,6 +209,11 @@ class Encoder:
         self._kind_of = kind_of
         self._own = own
         self._flat = flat
+        self.met_own = False
+
+    def encode_own(self, own: dict[Any, Any]) -> tuple[Any, ...]:
+        """Encode the attributes of the object, which nothing of it has led to."""
+        return self.encode([own], 0, 0)
 
     def encode(self, container: Any, key: Any, alone: int = FRESH) -> tuple[Any, ...]:
         """Encode ``container[key]``; returns the tree, appends to the list.
@@ -212,6 +234,8 @@ class Encoder:
         cls = type(value)
         if cls is tuple:
             return ("tuple", *(self.encode(value, i, inner) for i in range(len(value))))
+        if value is self._own:
+            self.met_own = True
         if value is self._own or (fresh and cls is dict):
             trees = []
             for name in list(value):

@@ -101,12 +101,19 @@ BY_NAME: dict[tuple[str, str], str] = {
     ("concurrent.futures._base", "Executor"): "an executor",
     ("concurrent.futures._base", "Future"): "a future",
     ("asyncio.events", "AbstractEventLoop"): "an event loop",
+    ("asyncio.events", "Handle"): "a scheduled call",
     ("_asyncio", "Future"): "a future",
     ("_asyncio", "Task"): "a task",
     ("sqlite3", "Connection"): "a database connection",
     ("sqlite3", "Cursor"): "a database cursor",
-    ("mmap", "mmap"): "mapped memory",
+    ("_duckdb", "DuckDBPyConnection"): "a database connection",
+    ("_duckdb", "DuckDBPyRelation"): "a database query",
+    ("duckdb._relation", "DuckDBPyRelation"): "a database query",
+    ("duckdb.duckdb", "DuckDBPyConnection"): "a database connection",
+    ("duckdb.duckdb", "DuckDBPyRelation"): "a database query",
+    ("tqdm.std", "tqdm"): "a progress bar",
     ("_contextvars", "Context"): "a context",
+    ("pyarrow.lib", "NativeFile"): "an open file",
 }
 """(module, name) of a base class -> what an instance is called; resources, held weakly."""
 
@@ -119,11 +126,13 @@ LASTING: dict[tuple[str, str], str] = {
     ("threading", "Barrier"): "a barrier",
     ("_thread", "_local"): "thread-local data",
     ("asyncio.locks", "Lock"): "a lock",
+    ("os", "_Environ"): "the environment of the process",
 }
 """The same for what costs nothing to hold, and what an object made anew could not do without."""
 
 QUIET: dict[tuple[str, str], str] = {
     ("logging", "Filterer"): "a logger",
+    ("ipykernel.iostream", "OutStream"): "the output of cells",
     ("logging", "Manager"): "the logging manager",
     ("IPython.core.interactiveshell", "InteractiveShell"): "the shell",
     ("traitlets.config.configurable", "SingletonConfigurable"): "an application",

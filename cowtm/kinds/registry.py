@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import _random
 import array
+import contextvars
 import datetime
 import decimal
 import enum
@@ -35,11 +36,13 @@ from cowtm.errors import BadInput
 from cowtm.kinds.ambient import Surroundings
 from cowtm.kinds.base import ByValue, InstanceKind, Kind, mro_of, name_of, plain_instances
 from cowtm.kinds.buffers import BytesKind, MemoryviewKind
+from cowtm.kinds.caches import CachedChoice
 from cowtm.kinds.classes import ClassChoice
 from cowtm.kinds.containers import EXACT, SUBCLASSES
+from cowtm.kinds.contexts import ContextVariableKind
+from cowtm.kinds.decimals import ContextKind, Current, CurrentKind
 from cowtm.kinds.functions import (
     BuiltinChoice,
-    CachedKind,
     CellKind,
     FunctionChoice,
     MethodKind,
@@ -55,7 +58,9 @@ from cowtm.kinds.instances import (
     ExceptionKind,
     SimpleNamespaceKind,
     ValueSubclassKind,
+    ZoneKind,
 )
+from cowtm.kinds.modules import ModuleChoice, folder_here
 from cowtm.kinds.opaque import OpaqueKind
 from cowtm.kinds.randoms import RandomKind
 from cowtm.kinds.reference import reference_for
@@ -74,7 +79,6 @@ LEAVES: frozenset[type] = frozenset(
         type(NotImplemented),
         range,
         types.CodeType,
-        types.ModuleType,
         types.GetSetDescriptorType,
         types.MemberDescriptorType,
         types.MethodDescriptorType,
@@ -105,7 +109,6 @@ LEAVES: frozenset[type] = frozenset(
 LEAF_BASES: tuple[type, ...] = (
     enum.Enum,
     types.ModuleType,
-    datetime.tzinfo,
     weakref.ref,
     ByValue,
 )
@@ -115,14 +118,46 @@ A weak reference must not make a state reach what it refers to: it would keep th
 """
 
 LEAF_NAMES: frozenset[tuple[str, str]] = frozenset(
-    {("typing", "_GenericAlias"), ("typing", "_SpecialForm"), ("typing", "TypeVar")}
+    {
+        ("typing", "_GenericAlias"),
+        ("typing", "_SpecialForm"),
+        ("typing", "TypeVar"),
+        ("_struct", "Struct"),
+        ("_regex", "Match"),
+        ("_regex", "Pattern"),
+    }
 )
 """(module, name) of further leaves."""
 
-LIBRARIES: dict[str, str] = {"numpy": "cowtm.kinds.arrays", "pandas": "cowtm.kinds.frames"}
+LIBRARIES: dict[str, str] = {
+    "torch": "cowtm.kinds.tensors",
+    "xgboost": "cowtm.kinds.boosters",
+    "lightgbm": "cowtm.kinds.boosters",
+    "numpy": "cowtm.kinds.arrays",
+    "pandas": "cowtm.kinds.frames",
+    "matplotlib": "cowtm.kinds.figures",
+    "traitlets": "cowtm.kinds.widgets",
+    "comm": "cowtm.kinds.widgets",
+    "mmap": "cowtm.kinds.mapped",
+    "ctypes": "cowtm.kinds.foreign",
+    "_ctypes": "cowtm.kinds.foreign",
+    "pyarrow": "cowtm.kinds.arrow",
+    "polars": "cowtm.kinds.columns",
+    "PIL": "cowtm.kinds.images",
+    "sympy": "cowtm.kinds.symbols",
+}
 """Root package of a type -> the file with its kinds."""
 
-AMBIENT: dict[str, str] = {}
+NAMELESS: dict[tuple[str, str], str] = {("builtins", "ImagingCore"): "cowtm.kinds.images"}
+"""(module, name) of a type of C's that does not say which library it is of -> the same."""
+
+AMBIENT: dict[str, str] = {
+    "sklearn": "cowtm.kinds.estimators",
+    "decimal": "cowtm.kinds.decimals",
+    "torch": "cowtm.kinds.tensors",
+    "matplotlib": "cowtm.kinds.styles",
+    "matplotlib._pylab_helpers": "cowtm.kinds.figures",
+}
 """Module that the user may have imported -> the file that tells what of it belongs to a state."""
 
 ENTRY_POINTS = "cowtm.kinds"
@@ -176,6 +211,7 @@ class Kinds:
     """
 
     def __init__(self, home: dict[str, Any], store: ChunkStore) -> None:
+        self._home = home
         self._store = store
         self._classes = ClassChoice(home)
         self._known: dict[int, tuple[type, Kind | None]] = {}
@@ -187,8 +223,11 @@ class Kinds:
             types.BuiltinMethodType: BuiltinChoice(),
             types.MethodWrapperType: BuiltinChoice(),
             types.MappingProxyType: ProxyChoice(),
+            types.ModuleType: ModuleChoice(home, folder_here()),
             slice: SliceKind(),
             memoryview: MemoryviewKind(),
+            contextvars.ContextVar: ContextVariableKind(),
+            Current: CurrentKind(),
         }
         self._exact = {id(cls): kind for cls, kind in exact.items()}
         named = [*exact.items(), (type, self._classes)]
@@ -240,11 +279,14 @@ class Kinds:
             return self._classes
         if not _LEAF_BASES.isdisjoint(bases) or name_of(cls) in LEAF_NAMES:
             return None
+        if id(datetime.tzinfo) in bases and name_of(cls)[0] != self._home.get("__name__"):
+            return None  # libraries ask for their own by identity
         return reference_for(cls) or self._other(cls, mro)
 
     def _other(self, cls: type, mro: tuple[type, ...]) -> Kind | None:
         for base in mro:
-            file = _file_for(name_of(base)[0].partition(".")[0])
+            name = name_of(base)
+            file = NAMELESS.get(name) or _file_for(name[0].partition(".")[0])
             if file is not None:
                 library = import_module(file)
                 if library.is_leaf(base):
@@ -265,8 +307,10 @@ class Kinds:
             *SUBCLASSES,
             (BaseException, ExceptionKind),
             (functools.partial, PartialKind),
-            (functools._lru_cache_wrapper, CachedKind),  # noqa: SLF001  it has no other name
+            (decimal.Context, ContextKind),
+            (_CACHED, lambda cls: CachedChoice(cls, self.kind_of)),
             (types.SimpleNamespace, SimpleNamespaceKind),
+            (datetime.tzinfo, ZoneKind),
             (bytearray, lambda cls: BytesKind(cls, self._store)),
             (array.array, lambda cls: BytesKind(cls, self._store)),
             (_RANDOM, RandomKind),
@@ -285,5 +329,6 @@ def _value_of(base: type) -> Callable[[type], Kind]:
 
 
 _RANDOM: type = _random.Random
+_CACHED: type = functools._lru_cache_wrapper  # noqa: SLF001  it has no other name
 _LEAVES = frozenset(map(id, LEAVES))
 _LEAF_BASES = frozenset(map(id, LEAF_BASES))

@@ -14,17 +14,23 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from types import GetSetDescriptorType, MemberDescriptorType
+from types import (
+    BuiltinFunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    WrapperDescriptorType,
+)
 from typing import TYPE_CHECKING, Any
 
 from cowtm.kinds.base import class_dict, is_heap_type, mro_of
+from cowtm.kinds.classes import OF_CTYPES
 from cowtm.kinds.instances import VALUE_BASES, plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _abc: Any = import_module("_abc")
-_BEGIN = ("__module__", "__qualname__", "__slots__", "__orig_bases__", "__doc__")
+_BEGIN = ("__module__", "__qualname__", "__slots__", "__orig_bases__", "__doc__", *OF_CTYPES)
 _LATER = ("__abstractmethods__", "_abc_impl")
 _HOOK = "__init_subclass__"
 _MEMBERS = "_member_map_"
@@ -88,19 +94,13 @@ def attributes_of(cls: type) -> dict[str, dict[str, Any]]:
     return {names[0]: dict(vars(member)) for names, member in _members(cls)}
 
 
-def registered_with(cls: type) -> tuple[type, ...]:
-    """Return the classes that were registered with an abstract base class."""
-    if not issubclass(type(cls), abc.ABCMeta):
-        return ()
-    found = (reference() for reference in _abc._get_dump(cls)[0])  # noqa: SLF001  it has no other name
-    return tuple(known for known in found if known is not None)
-
-
 def make_class(birth: Birth) -> type:
     """Make the empty class."""
     begin = {sys.intern(name): held for name, held in birth.begin.items()}
     with _hooks_passed_by(birth.bases):
-        made: Any = type.__new__(birth.meta, birth.name, birth.bases, begin)
+        new, init = _makers_of(birth.meta)
+        made: Any = new(birth.meta, birth.name, birth.bases, begin)
+        init(made, birth.name, birth.bases, begin)
     if issubclass(birth.meta, abc.ABCMeta):
         _abc._abc_init(made)  # noqa: SLF001  it has no other name
         made.__abstractmethods__ = birth.abstract
@@ -110,6 +110,16 @@ def make_class(birth: Birth) -> type:
             members.update(dict.fromkeys(names, bare_member(made, beneath)))
         type.__setattr__(made, _MEMBERS, members)
     return made  # type: ignore[no-any-return]
+
+
+def _makers_of(meta: type) -> tuple[Any, Any]:
+    """Return what makes classes of a metaclass, past what a class statement gave it."""
+    built_in = {"__new__": BuiltinFunctionType, "__init__": WrapperDescriptorType}
+    new, init = (
+        next(found for base in mro_of(meta) if isinstance(found := class_dict(base).get(name), cls))
+        for name, cls in built_in.items()
+    )
+    return new, init
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from cowtm.saved.shelf import interned
 
 if TYPE_CHECKING:
     from cowtm.arena import Place
+    from cowtm.chunks import Chunk
     from cowtm.generations import Key
     from cowtm.mirror import Mirror
 
@@ -92,7 +93,8 @@ class Exchange(Naming):
     """One side of an exchange between two processes: who sends first gets numbers of its own.
 
     The first sends a state and receives a step; the second receives the state, takes its numbers
-    over, and sends the step.
+    over, and sends the step. Chunks that went one way do not go back: each side keeps them as long
+    as the exchange lasts.
 
     Args:
         mirror: what is sent from, or received into.
@@ -104,6 +106,7 @@ class Exchange(Naming):
         super().__init__(mirror, cast("Any", Births(self.births)))
         self._known_to_both: int | None = None
         self._numbers: dict[int, int] = {}
+        self._exchanged: dict[Key, Chunk] = {}
 
     def node(self, oid: int) -> Node:
         """Give the node of a number of the other side's."""
@@ -166,7 +169,8 @@ class Exchange(Naming):
     def _dump(self, items: list[Any], bundle: Bundle, lent: list[memoryview]) -> bytes:
         page = pages.dump(items, self)
         for chunk in page.chunks:
-            if chunk.key not in bundle.chunks:
+            if chunk.key not in self._exchanged:
+                self._exchanged[chunk.key] = chunk
                 memory, place = self._store.lend(chunk)
                 bundle.chunks[chunk.key] = bytes(memory) if place is None else place
                 if place is not None:
@@ -176,18 +180,18 @@ class Exchange(Naming):
 
     # -- receiving -----------------------------------------------------------------------------
 
-    def receive(self, bundle: Bundle, take: Callable[[Key, Place | bytes], object]) -> Received:
+    def receive(self, bundle: Bundle, take: Callable[[Key, Place | bytes], Chunk]) -> Received:
         """Read a bundle.
 
         Args:
             bundle: what was sent.
-            take: has the store know a chunk; what it returns is kept until all is read.
+            take: has the store know the bytes of a chunk, and gives it.
 
         """
         self.births.update(bundle.births)
         if self._known_to_both is None:
             self._table.reserve(max(bundle.known, 1))
-        kept = [take(key, where) for key, where in bundle.chunks.items()]
+        self._exchanged.update({key: take(key, where) for key, where in bundle.chunks.items()})
         [names] = pages.load(bundle.names, self)
         contents: dict[Node, Content] = {}
         for page in bundle.pages:
@@ -199,7 +203,6 @@ class Exchange(Naming):
                     node.kind = kind
             for oid, kind, _, _, call in items:
                 self._have(oid, kind, call)
-        kept.clear()
         return Received(names, contents, bundle.unbound, tuple(map(self.node, bundle.gone)))
 
     def _have(self, oid: int, kind: Any, call: bytes | None) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
+from cowtm.kinds.classes import registered_with
 from cowtm.kinds.reference import ReferenceKind
 from cowtm.native import GONE, REFERENCE, Node
 from cowtm.saved import pages
@@ -20,7 +21,6 @@ from cowtm.saved.births import (
     birth_of,
     give_attributes,
     make_class,
-    registered_with,
 )
 from cowtm.saved.revival import Revival, revival_of
 

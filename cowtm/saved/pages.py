@@ -8,6 +8,7 @@ and classes that only a leaf leads to go by value, by cloudpickle.
 from __future__ import annotations
 
 import _collections_abc
+import ctypes
 import enum
 import functools
 import io
@@ -24,11 +25,13 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import cloudpickle
 
 from cowtm.chunks import Chunk
-from cowtm.kinds.base import Held, Kind, class_dict, dead_reference
+from cowtm.kinds.base import Held, Kind, class_dict, dead_reference, name_of
 from cowtm.kinds.functions import Globals
 from cowtm.kinds.reference import Lost, ReferenceKind
-from cowtm.native import Node, TrackingNamespace
+from cowtm.kinds.registry import NAMELESS
+from cowtm.native import Node, TrackingNamespace, code_names
 from cowtm.saved.births import combination, combination_of, is_named
+from cowtm.versions import Rearranged, slots_of
 
 BIG = 1 << 16
 """Strings and bytes above this many bytes are kept as chunks: each once, whoever refers to it."""
@@ -168,8 +171,8 @@ def _portable(value: Any, process: Process, page: Page) -> Any:
     try:
         _dumps(value, process, page)
     except Exception:  # noqa: BLE001  of any kind, from whatever the user put there
-        if type(value) is tuple:
-            return tuple(_portable(part, process, page) for part in value)
+        if type(value) is tuple or type(value) is list:  # a list: the kinds of a page
+            return type(value)(_portable(part, process, page) for part in value)
         return Unportable(_held(value, process, page))
     return value
 
@@ -182,7 +185,8 @@ def _held(value: object, process: Process, page: Page) -> Name:
 
 def _words(value: object) -> str:
     """Say what an object is without asking it."""
-    return f"a {type.__dict__['__qualname__'].__get__(type(value))}"
+    cls = value.cls if isinstance(value, Kind) and value.cls is not None else type(value)
+    return f"a {type.__dict__['__qualname__'].__get__(cls)}"
 
 
 class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
@@ -238,7 +242,7 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
     def _name_kind(self, kind: Any) -> Name:
         if isinstance(kind, ReferenceKind):
             return "by reference", *kind.named
-        return "kind", self._process.type_of(kind)
+        return "kind", self._process.type_of(kind), slots_of(kind)
 
     def _name_chunk(self, chunk: Chunk) -> Name:
         self._page.chunks.append(chunk)
@@ -278,7 +282,13 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         if number is not None:
             return "class", number
         known = _HIDDEN_TYPES.get(id(cls))
-        return None if known is None else ("type", known[0])
+        if known is not None:
+            return "type", known[0]
+        if name_of(cls) in NAMELESS:
+            return "nameless type", name_of(cls)
+        if issubclass(cls, ctypes.Array) and not _is_found(cls):
+            return "array type", cls._type_, cls._length_
+        return None
 
     def _name_member(self, member: enum.Enum) -> Name:
         if is_named(member):
@@ -302,9 +312,10 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
     def reducer_override(self, obj: Any) -> Any:
         """Have functions of the notebook use the namespace that they are read into."""
         if type(obj) is FunctionType and self._is_of_notebook(obj):
-            made = (obj.__code__, obj.__globals__, obj.__name__, obj.__defaults__, obj.__closure__)
+            names, own = self._globals_of(obj)
+            made = (obj.__code__, names, obj.__name__, obj.__defaults__, obj.__closure__)
             fields = {name: getattr(obj, name) for name in _FIELDS}
-            return FunctionType, made, (vars(obj), fields), None, None, _set_fields
+            return FunctionType, made, (vars(obj), fields, own), None, None, _set_fields
         if type(obj) is _ALIAS:
             # Asking the class for it again would run code of a class that is empty yet.
             return _bare, (_ALIAS,), vars(obj)
@@ -312,10 +323,19 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
 
     def _is_of_notebook(self, function: FunctionType) -> bool:
         home = self._process.home
-        if function.__globals__ is home:
-            return True
         module: object = function.__module__
-        return module == home.get("__name__") and module_of(function.__globals__) is not None
+        return function.__globals__ is home or module == home.get("__name__")
+
+    def _globals_of(self, function: FunctionType) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give the namespace of a function, and what to put into it if that has no name.
+
+        A library that writes methods for a class of the notebook gives them a namespace so.
+        """
+        names = function.__globals__
+        if names is self._process.home or module_of(names) is not None:
+            return names, {}
+        used = code_names(function.__code__)
+        return {}, {name: names[name] for name in names if name in used}
 
 
 def _bare(cls: type) -> Any:
@@ -334,6 +354,16 @@ def module_of(names: dict[Any, Any]) -> str | None:
     return name if module is not None and vars(module) is names else None
 
 
+_OF_CTYPES: tuple[type, ...] = (
+    ctypes.Structure,
+    ctypes.Union,
+    ctypes.Array,
+    ctypes._SimpleCData,  # noqa: SLF001  it has no other name
+    ctypes._Pointer,  # noqa: SLF001
+    ctypes.CFUNCTYPE(None),
+)
+
+
 def _hidden_types() -> dict[int, tuple[str, type]]:
     """Find the built-in types that have a name where nobody looks, or none at all."""
     found = {name: held for name, held in vars(_collections_abc).items() if type(held) is type}
@@ -341,6 +371,8 @@ def _hidden_types() -> dict[int, tuple[str, type]]:
         "str_ascii_iterator": type(iter("a")),
         "str_iterator": type(iter("\u2026")),
         "lru_cache": functools._lru_cache_wrapper,  # noqa: SLF001  what lru_cache makes
+        "callable_iterator": type(iter(int, 1)),
+        **{f"ctypes {cls.__name__}": type(cls) for cls in _OF_CTYPES},
     }
     return {id(held): (name, held) for name, held in found.items() if not _is_found(held)}
 
@@ -358,11 +390,16 @@ _PLAIN = (int, float, complex, bool, type(None), tuple, list, set, frozenset, ty
 _FIELDS = ("__kwdefaults__", "__annotations__", "__doc__", "__module__", "__qualname__")
 
 
-def _set_fields(function: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    """Give a function read back its attributes."""
-    vars(function).update(state[0])
-    for name, value in state[1].items():
+def _set_fields(
+    function: Any, state: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+) -> None:
+    """Give a function read back its attributes, and a namespace of its own what it held."""
+    attributes, fields, names = state
+    vars(function).update(attributes)
+    for name, value in fields.items():
         setattr(function, name, value)
+    if names:
+        function.__globals__.update(names)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -390,6 +427,11 @@ def _read_bytes(_: Process, *chunks: Chunk) -> bytes:
 
 def _read_globals(process: Process, name: str | None) -> Globals:
     return process.globals_of(process.home if name is None else vars(import_module(name)))
+
+
+def _read_kind(process: Process, cls: type, slots: tuple[str, ...]) -> Kind | Rearranged:
+    kind = process.kind(cls)
+    return kind if slots_of(kind) == slots else Rearranged(kind, slots)
 
 
 def _read_by_reference(_: Process, what: str, resource: bool, quiet: bool) -> ReferenceKind:  # noqa: FBT001
@@ -426,11 +468,13 @@ _READERS: dict[str, Callable[..., Any]] = {
     "lock": lambda process, number, which: process.object_of(number, LOCKS[which]),
     "module": lambda _, name: vars(import_module(name)),
     "type": lambda _, name: _TYPES[name],
+    "nameless type": lambda _, name: import_module(NAMELESS[name]).NAMELESS[name],
     "attribute": _read_attribute,
+    "array type": lambda _, element, length: element * length,
     "class": lambda process, number: process.class_of(number),
     "member": _read_member,
     "combination": _read_combination,
-    "kind": lambda process, cls: process.kind(cls),
+    "kind": _read_kind,
     "by reference": _read_by_reference,
     "reference": _read_reference,
     "anew": _read_anew,

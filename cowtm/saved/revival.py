@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from cowtm.constants import Constants, constant
 from cowtm.kinds.base import Kind, name_of
+from cowtm.kinds.modules import ModuleKind, module_again
 from cowtm.native import REFERENCE
 
 Revival: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -44,6 +45,8 @@ def revival_of(value: Any, kind: Kind, constants: Constants) -> Revival | None:
     name = constants.name(value)
     if name:
         return constant, (name_of(cls)[0], name)
+    if isinstance(kind, ModuleKind):
+        return module_again, (kind.parts(value)[0],)
     if kind.code != REFERENCE:
         return None
     for known, make in _NEW.items():

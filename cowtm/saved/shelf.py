@@ -16,10 +16,12 @@ from zict import LRU
 
 from cowtm.errors import CowtmError, Damaged
 from cowtm.kinds.classes import ClassKind
+from cowtm.kinds.reference import Lost, ReferenceKind
 from cowtm.native import GENERIC, GONE, INSTANCE, Content, Node
 from cowtm.packing import pack, unpack
 from cowtm.saved import pages
 from cowtm.saved.naming import PENDING, Naming
+from cowtm.versions import Rearranged
 
 if TYPE_CHECKING:
     from cowtm.journal import Journal
@@ -114,8 +116,12 @@ class Shelf:
         if blocked:
             self.blocked[address] = {block // ITEMS for block in slots}
             slots = tuple(self.item(block) for block in slots)
-        elif kind.code in (INSTANCE, GENERIC):
+        elif type(kind) is not Lost and kind.code in (INSTANCE, GENERIC):
             slots = tuple(map(interned, slots))
+        if type(kind) is Lost:  # of a type that only the process which wrote it has
+            kind, slots, blocked = ReferenceKind(kind.what), (kind.what,), False
+        if type(kind) is Rearranged:
+            slots, kind = kind.now(slots), kind.kind
         content = Content(kind, slots, blocked)
         content.address = address
         return content

@@ -84,7 +84,6 @@ class Family:
     needs: tuple[str, ...] = ()
     how: str = ""
     limits: tuple[Limit, ...] = ()
-    not_recorded: str = ""
 
 
 @dataclass(slots=True)
@@ -175,7 +174,7 @@ def travels(family: Family, name: str, *, hold: bool) -> None:
     """
     with run(family, name, hold=hold) as ran:
         states = ran.states
-        for goal in [*states[::-1], *states, *states[::2], states[-1], states[0], *states[::-2]]:
+        for goal in [*states[::-1], *states[::2], states[-1], states[0], *states[1::2]]:
             ran.checked.travel(goal)
 
 

@@ -17,6 +17,7 @@ import fractions
 import functools
 import io
 import itertools
+import mmap
 import pathlib
 import random
 import re
@@ -60,6 +61,31 @@ class Form:
                 return f"{self.path(number)}: {_first(mine, theirs)}"
         return "" if list(self.names) == list(other.names) else "the order of names"
 
+    def impersonal(self) -> Form:
+        """Give the form without addresses: of what is known by identity alone, only its type."""
+        names: dict[str, Token] = {n: _impersonal(token) for n, token in self.names.items()}
+        return Form(names, [_impersonal(record) for record in self.records], [], set())
+
+    def by_reference(self) -> set[int]:
+        """Give the numbers of the objects that are known by identity alone."""
+        return {at for at, record in enumerate(self.records) if record[1:2] == ("itself",)}
+
+    def reached(self, names: Iterable[str]) -> set[int]:
+        """Give the numbers of the objects that some names lead to."""
+        found: set[int] = set()
+        stack = [self.names[name] for name in names]
+        while stack:
+            token = stack.pop()
+            if type(token) is not tuple:
+                continue
+            if token[:1] == ("#",):
+                if token[1] not in found:
+                    found.add(token[1])
+                    stack.append(self.records[token[1]])
+            else:
+                stack.extend(token)
+        return found
+
     def is_constant(self, number: int) -> bool:
         """Tell whether an object can be shared by all states: a tuple of constants."""
         record = self.records[number]
@@ -83,6 +109,14 @@ def _holds(token: Any, number: int) -> bool:
     return type(token) is tuple and any(
         part == ("#", number) or _holds(part, number) for part in token
     )
+
+
+def _impersonal(token: Any) -> Any:
+    if type(token) is not tuple:
+        return token
+    if "itself" in token[:2]:
+        return "itself", *token[:1]
+    return tuple(map(_impersonal, token))
 
 
 def _first(mine: Any, theirs: Any) -> str:
@@ -147,6 +181,7 @@ def form_of(
     walk = Walk(classes=classes, constants=constants, module=module)
     tokens = {name: walk.token(value) for name, value in names.items()}
     walk.run()
+    tokens["<memory>"] = walk.extents()
     return Form(tokens, walk.records, walk.objects, walk.made)
 
 
@@ -160,7 +195,8 @@ def session_form(
     tokens |= {name: describe(walk) for name, describe in _registered_ambient.items()}
     walk.run()
     form = Form(tokens, walk.records, walk.objects, walk.made)
-    form.names["<random>"] = hash(random.getstate())
+    form.names["<memory>"] = walk.extents()
+    form.names["<random>"] = hash(repr(random.getstate()))
     state: Any = np.random.get_state()
     form.names["<numpy.random>"] = hash((state[1].tobytes(), *state[2:]))
     return form
@@ -174,6 +210,7 @@ class Walk:
         self.objects: list[Any] = []
         self.made: set[int] = set()
         self._numbers: dict[int, int] = {}
+        self._places: list[tuple[int, int]] = []
         self._classes = classes
         self._constants = constants
         self._module = module
@@ -196,6 +233,35 @@ class Walk:
         self.objects.append(value)
         return "#", number
 
+    def place(self, address: int, size: int) -> Token:
+        """Give what stands for some memory: objects share it that lie in one extent of it.
+
+        Args:
+            address: where it begins.
+            size: bytes.
+
+        """
+        self._places.append((address, size))
+        return "place", len(self._places) - 1
+
+    def extents(self) -> tuple[tuple[int, int], ...]:
+        """Tell for each place in which extent of memory it lies, and where in that.
+
+        Extents are what overlapping places cover, numbered as they were met.
+        """
+        starts: dict[int, int] = {}
+        start = end = 0
+        for address, size in sorted(self._places):
+            if address >= end:
+                start = address
+            starts[address] = start
+            end = max(end, address + size)
+        numbers: dict[int, int] = {}
+        return tuple(
+            (numbers.setdefault(starts[address], len(numbers)), address - starts[address])
+            for address, _ in self._places
+        )
+
     def tokens(self, values: Iterable[Any]) -> tuple[Token, ...]:
         """Give what stands for some values."""
         return tuple(self.token(value) for value in values)
@@ -209,6 +275,9 @@ class Walk:
         registered = _registered_leaves.get(_name(type(value)))
         if registered is not None:
             return "=", type(value).__name__, registered(value)
+        name = value.__name__ if type(value) in _NUMPY_FUNCTIONS else ""
+        if name and vars(np).get(name) is value:
+            return "function", "numpy", name
         return self._leaf(value, type(value))
 
     def _leaf(self, value: Any, cls: type) -> Token | None:
@@ -258,7 +327,7 @@ class Walk:
                 return describe(self, value)
         cls = type(value)
         known = len(self.objects)
-        if cls.__module__.partition(".")[0] == "pandas":
+        if str(cls.__module__).partition(".")[0] == "pandas":
             described = self.frame(value)
         elif not any(base.__flags__ & _HEAP_TYPE for base in cls.__mro__) or _is_of_c(cls):
             described = self.reduced(value)
@@ -273,7 +342,7 @@ class Walk:
             warnings.simplefilter("ignore")
             try:
                 pieces = value.__reduce_ex__(4)
-            except TypeError:
+            except Exception:  # noqa: BLE001  it refuses, in whatever words
                 return ("itself", id(value))
         return "reduced", tuple(
             self.tokens(piece) if type(piece) is tuple else self.token(piece)
@@ -367,9 +436,16 @@ class Walk:
         if root is value:
             if plain.dtype.hasobject:
                 return *head, self.tokens(plain.ravel("K").tolist())
-            return *head, plain.tobytes("A")
-        start = _address(plain) - _address(root)
-        return *head, start, self.token(root), plain.tobytes() if not plain.dtype.hasobject else 0
+            return *head, self.memory_of(plain)
+        if not _shows_memory(root):
+            return *head, self.memory_of(plain)
+        held = plain.tobytes() if not plain.dtype.hasobject else 0
+        return *head, _address(plain) - _address(root), self.token(root), held
+
+    def memory_of(self, array: Any) -> tuple[Any, ...]:
+        """Describe what memory an array is in that nothing else is known to own."""
+        low, high = np.lib.array_utils.byte_bounds(array)
+        return array.tobytes("A"), self.place(low, high - low) if array.size else "empty"
 
     def memory(self, value: memoryview) -> tuple[Any, ...]:
         """Describe a view and what it views."""
@@ -379,6 +455,9 @@ class Walk:
             return ("released",)
         return value.format, value.shape, value.readonly, value.tobytes(), held
 
+
+_NUMPY_FUNCTIONS = (np.ufunc, type(np.average))
+"""Types of numpy's own functions, which never change."""
 
 Describe = Callable[[Walk, Any], tuple[Any, ...]]
 """Says what an object is, as a tuple of plain values and of tokens of what it holds."""
@@ -463,12 +542,23 @@ def _root(value: Any) -> Any:
     """Return what owns the memory of an array; numpy puts objects of its own between."""
     while True:
         below = value.obj if type(value) is memoryview else getattr(value, "base", None)
+        if below is None and hasattr(type(value), "untyped_storage"):  # a tensor
+            below = value.untyped_storage()
         if below is None:
             return value
         value = below
 
 
+def _shows_memory(root: Any) -> bool:
+    """Tell objects whose memory Python's users know from what a library keeps beneath arrays."""
+    if isinstance(root, np.ndarray | np.void) or hasattr(type(root), "data_ptr"):
+        return True
+    return isinstance(root, mmap.mmap)
+
+
 def _address(value: Any) -> int:
+    if hasattr(type(value), "data_ptr"):  # a storage of tensors
+        return int(value.data_ptr())
     if not isinstance(value, np.ndarray):
         value = np.frombuffer(value, np.uint8)
     address: int = value.__array_interface__["data"][0]
@@ -535,13 +625,16 @@ _DESCRIBERS: list[tuple[Any, Callable[[Walk, Any], tuple[Any, ...]]]] = [
     (set, _subclass(lambda w, v: w.tokens(sorted(set.__iter__(v), key=_rank)))),
     (frozenset, _subclass(lambda w, v: w.tokens(sorted(frozenset.__iter__(v), key=_rank)))),
     (collections.deque, _subclass(lambda w, v: (v.maxlen, *w.tokens(v)))),
-    (bytearray, _subclass(lambda _, v: (bytes(v),))),
-    (array.array, _subclass(lambda _, v: (v.typecode, v.tobytes()))),
+    (bytearray, _subclass(lambda w, v: w.memory_of(np.frombuffer(v, np.uint8)))),
+    (
+        array.array,
+        _subclass(lambda w, v: (v.typecode, *w.memory_of(np.frombuffer(v, np.uint8)))),
+    ),
     (memoryview, Walk.memory),
     (np.random.Generator, lambda w, v: (w.token(v.bit_generator),)),
     (np.random.BitGenerator, lambda _, v: (repr(v.state),)),
     (np.random.RandomState, lambda _, v: (repr(v.get_state(legacy=False)),)),
-    (random.Random, _subclass(lambda _, v: (hash(v.getstate()),))),
+    (random.Random, _subclass(lambda _, v: (hash(repr(v.getstate())),))),
     (types.MappingProxyType, lambda w, v: w.pairs(v.items())),
     (io.BytesIO, _subclass(lambda _, v: (v.getvalue(), v.tell()))),
     (io.StringIO, _subclass(lambda _, v: (v.getvalue(), v.tell()))),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import tempfile
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -152,6 +153,7 @@ class Checked:
         self._between = between if between is not None else _nothing
         self.known: dict[Any, Known] = {}
         self.sources: dict[int, tuple[Any, str]] = {}
+        self._paths: dict[Any, tuple[tuple[Any, str], ...]] = {0: ()}
         self.position: Any = 0
         self._note(0)
 
@@ -166,26 +168,30 @@ class Checked:
         self.session.run(source)
         number = self.session.number
         self.sources[number] = before, source
+        self._paths[number] = *self._paths[before], (number, source)
         late = self.session.machine.states[number].late
         if late:
             raise Wrong(f"cell {number} changed {late}, which was only found by looking everywhere")
         self._second_capture_is_empty(f"after cell {number}")
         self._note(number)
+        self._by_reference_is_told(number)
         self._between(self.session)
 
     def travel(self, goal: Any) -> None:
         """Go to a state; it must be what it was."""
         known = self.known[goal]
-        present = {id(value) for value in self.session.form().objects}
         survivors = [ref() if isinstance(ref, weakref.ref) else ref for ref in known.weak]
         if not self.hold:  # what only garbage holds need not survive
+            present = {id(value) for value in self.session.form().objects}
             survivors = [value if id(value) in present else None for value in survivors]
         self.session.machine.past(goal)
         self.position = goal
         self._second_capture_is_empty(f"past({goal})")
-        self._is(known.form, self.session.form(), f"past({goal})")
+        form = self.session.form()
+        self._is(known.form, form, f"past({goal})")
         if self.in_place:
-            self._survived(known, survivors, goal)
+            self._survived(form, survivors, f"past({goal})")
+        del form, survivors
         if known.flat is None:
             known.flat = self.session.form(classes=False)
             known.flat.objects = []
@@ -202,11 +208,13 @@ class Checked:
         present = self.session.form()
         fresh = dict(self.session.machine.vars(goal))
         form = self.session.form_of(fresh)
-        form.names.update({n: t for n, t in known.flat.names.items() if n.startswith("<")})
+        ambient = {n: t for n, t in known.flat.names.items() if n.startswith("<")}
+        form.names.update({**ambient, "<memory>": form.names["<memory>"]})
         self._is(known.flat, form, f"vars({goal})")
         live = {id(value) for value in present.objects}
+        lasting = form.by_reference() | form.made
         for number, value in enumerate(form.objects):
-            if id(value) in live and not form.is_constant(number) and number not in form.made:
+            if id(value) in live and not form.is_constant(number) and number not in lasting:
                 raise Wrong(f"vars({goal}) shares {form.path(number)} with the present")
         self._is(present, self.session.form(), f"the present after vars({goal})")
         self._between(self.session)
@@ -230,7 +238,7 @@ class Checked:
         self.session.number = number - 1
         self.run(source)
         self.session.number = last
-        self._is(wanted, self.session.form(), f"cell {number} run anew")
+        self._is_alike(wanted, f"cell {number} run anew")
 
     def leave(self) -> None:
         """Go on with what was saved, as another process does; everything must be there."""
@@ -250,8 +258,16 @@ class Checked:
         """Go back to before a cell and run it again: it must give what it gave."""
         before, source = self.sources[number]
         self.travel(before)
+        wanted = self.known[number].form
         self.run(source)
-        self._is(self.known[number].form, self.session.form(), f"cell {number} again")
+        self._is_alike(wanted, f"cell {number} again")
+
+    def path(self, goal: Any) -> list[tuple[str, Form | None]]:
+        """Give the cells that lead to a state, each with what it left, None if that was dropped."""
+        return [
+            (source, self.known[number].form if number in self.known else None)
+            for number, source in self._paths[goal]
+        ]
 
     def _note(self, number: Any) -> None:
         form, flat = self.session.form(), self.session.form(classes=False)
@@ -263,6 +279,16 @@ class Checked:
         form.objects = flat.objects = []
         self.known[number] = Known(form, flat, weak)
         self.position = number
+
+    def _by_reference_is_told(self, number: int) -> None:
+        """See that a state names a variable for everything that is there by reference only."""
+        form = self.known[number].form
+        kept = form.by_reference()
+        if not kept:
+            return
+        said = self.session.machine.states[number].by_reference
+        for at in sorted(kept - form.reached(name for name in said if name in form.names)):
+            raise Wrong(f"cell {number}: nothing says that {form.path(at)} is by reference: {said}")
 
     def _second_capture_is_empty(self, where: str) -> None:
         machine = self.session.machine
@@ -279,12 +305,46 @@ class Checked:
         if wanted != found:
             raise Wrong(f"{where}: {wanted.difference(found)}")
 
-    def _survived(self, known: Known, survivors: list[Any], goal: Any) -> None:
-        objects = self.session.form().objects
+    def _is_alike(self, wanted: Form, where: str) -> None:
+        """See that a cell made what it made before, of objects of its own."""
+        self._is(wanted.impersonal(), self.session.form().impersonal(), where)
+
+    def _survived(self, form: Form, survivors: list[Any], where: str) -> None:
         for number, survivor in enumerate(survivors):
-            if survivor is not None and objects[number] is not survivor:
-                where = known.form.path(number)
-                raise Wrong(f"past({goal}): {where} was alive and is another object now")
+            if survivor is not None and form.objects[number] is not survivor:
+                raise Wrong(f"{where}: {form.path(number)} was alive and is another object now")
+
+
+def same_without_recording(cells: Sequence[tuple[str, Form | None]], *, stored: bool) -> None:
+    """See that cells leave what they left under the time machine where nothing is recorded.
+
+    So whoever travelled on the way and went on is where one who never did would be.
+
+    Args:
+        cells: what `Checked.path` gave; the session went back to its first state, and is closed.
+        stored: whether that was a session whose states may be on disk only.
+
+    Raises:
+        Wrong: a cell left something else.
+
+    """
+    module = ModuleType(NAME)
+    sys.modules[NAME] = module
+    home = module.__dict__
+    try:
+        for number, (source, wanted) in enumerate(cells, 1):
+            with warnings.catch_warnings(), contextlib.suppress(Exception):  # cells may fail
+                warnings.simplefilter("ignore")
+                exec(compile(source, f"<cell {number}>", "exec"), home)  # noqa: S102  a cell
+            if wanted is not None:
+                found = session_form(home, constants=not stored, module=NAME)
+                difference = wanted.impersonal().difference(found.impersonal())
+                if difference:
+                    where = f"cell {number} of {len(cells)} on the way, without a time machine"
+                    raise Wrong(f"{where}: {difference}")
+    finally:
+        sys.modules.pop(NAME, None)
+        home.clear()
 
 
 def _nothing(_: Session) -> None:

@@ -9,11 +9,16 @@ fails half-way leaves a state too. Sessions that are stored have further steps: 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
-from typing import Any
+from string import Formatter
+from typing import TYPE_CHECKING, Any
 
-from cowtm.testing.session import Checked, Session
+from cowtm.testing.session import Checked, Session, same_without_recording
+
+if TYPE_CHECKING:
+    from cowtm.testing.form import Form
 
 Step = tuple[str, Any]
 Program = list[Step]
@@ -257,37 +262,49 @@ def stored_program(random: Random, *, leaves: int = 1) -> Program:
 
 def statement(random: Random) -> str:
     """Make one statement."""
-    return _fill(random.choice(_STATEMENTS), random, 2)
+    return WORDS.fill(random.choice(_STATEMENTS), random)
 
 
-def _fill(template: str, random: Random, depth: int) -> str:
-    def pick(names: Sequence[str]) -> str:
-        return random.choice(names)
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What templates of statements are filled with."""
 
-    class Holes(dict[str, str]):
-        def __missing__(self, hole: str) -> str:
-            if hole == "n":
-                return str(random.randrange(1, 5))
-            if hole == "value":
-                return _fill(pick(_VALUES if depth else _ANY), random, depth - 1)
-            return pick(_POOLS[hole])
+    pools: Mapping[str, Sequence[str]]
+    """Hole -> what may stand there, which may have holes itself."""
+    ends: Mapping[str, str]
+    """Hole -> the hole that stands for it where expressions are deep enough."""
 
-    pieces = []
-    for literal, hole, _, _ in _FORMATTER.parse(template):
-        pieces.append(literal)
-        if hole is not None:
-            pieces.append(Holes()[hole])
-    return "".join(pieces)
+    def fill(self, template: str, random: Random, depth: int = 2) -> str:
+        """Put something at random into the holes of a template."""
+        pieces = []
+        for literal, hole, _, _ in _FORMATTER.parse(template):
+            pieces.append(literal)
+            if hole is not None:
+                pieces.append(self._choose(hole, random, depth))
+        return "".join(pieces)
+
+    def _choose(self, hole: str, random: Random, depth: int) -> str:
+        if hole == "n":
+            return str(random.randrange(1, 5))
+        if hole in self.ends:
+            template = random.choice(self.pools[hole if depth else self.ends[hole]])
+            return self.fill(template, random, max(depth - 1, 0))
+        return random.choice(self.pools[hole])
 
 
-_FORMATTER = __import__("string").Formatter()
-_POOLS = {
-    "data": _DATA,
-    "any": _ANY,
-    "array": _ARRAYS,
-    "function": _FUNCTIONS,
-    "class_": _CLASSES,
-}
+_FORMATTER = Formatter()
+
+WORDS = Words(
+    pools={
+        "data": _DATA,
+        "any": _ANY,
+        "array": _ARRAYS,
+        "function": _FUNCTIONS,
+        "class_": _CLASSES,
+        "value": _VALUES,
+    },
+    ends={"value": "any"},
+)
 
 
 def check(
@@ -296,6 +313,7 @@ def check(
     hold: bool,
     in_place: bool = True,
     between: Callable[[Session], None] | None = None,
+    plain: bool = False,
 ) -> None:
     """Run a program against the oracle.
 
@@ -304,12 +322,15 @@ def check(
         hold: keep every object of every state alive.
         in_place: whether survivors must keep their identity.
         between: what is done with the session after every step.
+        plain: whether the cells that led to the last state must leave the same where nothing is
+            recorded.
 
     Raises:
         Wrong: a law does not hold.
 
     """
     checked = Checked(hold=hold, in_place=in_place, between=between)
+    way: list[tuple[str, Form | None]] = []
     try:
         for what, argument in steps:
             if what == "run":
@@ -325,8 +346,38 @@ def check(
                     getattr(checked, what)(cells[argument % len(cells)])
             else:
                 getattr(checked, what)(states[argument % len(states)])
+        if plain and 0 in checked.known:
+            way = checked.path(checked.position)
+            checked.travel(0)  # so that generators and the like are what they were at first
     finally:
         checked.close()
+    same_without_recording(way, stored=between is not None)
+
+
+def holds(steps: Program, **how: Any) -> None:
+    """Run a program against the oracle; if it fails, say so with a small one.
+
+    Args:
+        steps: the program.
+        how: as for `check`.
+
+    Raises:
+        AssertionError: a law does not hold.
+
+    """
+    if failure(steps, **how) is not None:
+        raise AssertionError(explained(steps, **how))
+
+
+def explained(steps: Program, **how: Any) -> str:
+    """Say what is wrong with a program, with the smallest one that shows it."""
+    steps = smallest(steps, **how)
+    lines = "\n".join(f"  {step!r}," for step in steps)
+    try:
+        check(steps, **how)
+    except Exception as error:  # noqa: BLE001  whatever goes wrong is shown
+        return f"{type(error).__name__}: {error}\n{lines}\n  {how}"
+    return f"it fails now and then:\n{lines}\n  {how}"
 
 
 def smallest(steps: Program, **how: Any) -> Program:

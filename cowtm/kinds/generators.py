@@ -1,0 +1,118 @@
+"""numpy's generators of random numbers: what draws, and the bits it draws from, which it may share.
+
+The bits (`PCG64`, `MT19937`, ...) say by `__reduce__` what they are, like any object made in C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cowtm.kinds.base import Commit, Kind, Layout, resolved
+
+
+class GeneratorKind(Kind):
+    """numpy.random.Generator: class, bits, attributes."""
+
+    name = "random generator"
+
+    def __init__(self, cls: type) -> None:
+        self.cls: type = cls
+        self.layout = Layout(cls)
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read all of it."""
+        return [type(value), _bits_of_generator(value), *self.layout.read(value)]
+
+    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
+        """Class and bits are given at birth."""
+        return 2
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make one on its bits."""
+        made = np.random.Generator.__new__(parts[0])
+        np.random.Generator.__init__(made, parts[1])
+        return made
+
+    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
+        """The bits can't be exchanged."""
+        return type(value) is self.cls and _bits_of_generator(value) is resolved(slots[1])
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the attributes."""
+        return self.layout.plan(value, parts[2:])
+
+
+class RandomStateKind(Kind):
+    """numpy.random.RandomState, the global one too: class, bits, a number kept, attributes."""
+
+    name = "random state"
+    by_value = True
+
+    def __init__(self, cls: type) -> None:
+        self.cls: type = cls
+        self.layout = Layout(cls)
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read all of it."""
+        state = _get_state(value)
+        kept = state["has_gauss"], state["gauss"]
+        return [type(value), _bits_of_state(value), *kept, *self.layout.read(value)]
+
+    def same(self, old: object, new: object) -> bool:
+        """Compare the number kept."""
+        return type(old) is type(new) and type(old) in (int, float) and old == new
+
+    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
+        """Class and bits are given at birth."""
+        return 2
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make one on its bits."""
+        made = np.random.RandomState.__new__(parts[0])
+        np.random.RandomState.__init__(made, parts[1])
+        return made
+
+    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
+        """The bits can't be exchanged."""
+        return type(value) is self.cls and _bits_of_state(value) is resolved(slots[1])
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare setting the number kept, and the attributes."""
+        has_gauss, gauss = parts[2:4]
+        attributes = self.layout.plan(value, parts[4:])
+
+        def commit() -> object:
+            # The bits are there or not yet: whichever they have is put back unchanged.
+            state = _get_state(value)
+            state["has_gauss"], state["gauss"] = has_gauss, gauss
+            np.random.RandomState.set_state(value, state)
+            return attributes()
+
+        return commit
+
+    def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:  # noqa: ARG002
+        """Say that numbers were drawn."""
+        return "random numbers were drawn"
+
+
+def _bits_of_generator(value: Any) -> Any:
+    return np.random.Generator.__dict__["bit_generator"].__get__(value)
+
+
+def _bits_of_state(value: Any) -> Any:
+    return value._bit_generator  # noqa: SLF001  there is no public way to it
+
+
+def _get_state(value: Any) -> dict[str, Any]:
+    state: Any = np.random.RandomState.get_state(value, legacy=False)
+    return dict(state)
+
+
+def kind_for(cls: type) -> Kind | None:
+    """Give the kind of a type of generators, or None."""
+    if issubclass(cls, np.random.RandomState):
+        return RandomStateKind(cls)
+    return GeneratorKind(cls) if issubclass(cls, np.random.Generator) else None

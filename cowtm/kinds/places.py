@@ -1,0 +1,173 @@
+"""Where arrays are in memory: whose it is, where it begins and ends, and whether it may be written.
+
+The *root* of an array owns its memory; arrays that view one root share it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from cowtm.kinds import foreign
+from cowtm.kinds.base import NotCapturable
+from cowtm.kinds.buffers import address_of
+from cowtm.kinds.lent import lender_of, memory_under
+from cowtm.kinds.mapped import is_anonymous
+
+BUFFERS = (bytes, bytearray, memoryview)
+"""Objects that may stand under an array as its memory."""
+
+_array: Any = np.ndarray.__dict__
+_shape, _flags, _base = _array["shape"], _array["flags"], _array["base"]
+
+
+def root_of(value: Any) -> Any:
+    """Return what owns the memory of an array, None if it does itself.
+
+    Arrays over mapped files raise: their memory is the file.
+    """
+    base = _base.__get__(value)
+    if base is None:
+        return None
+    while True:
+        if type(base) is Memory or (type(base).__name__ == "DummyArray" and hasattr(base, "base")):
+            below = base.base
+        elif is_array(base):
+            below = _base.__get__(base)
+        elif isinstance(base, memoryview) and isinstance(base.obj, np.ndarray | np.void):
+            below = base.obj
+        elif isinstance(base, np.void):
+            below = base.base
+        else:
+            break
+        if below is None:
+            return base if is_array(base) or isinstance(base, np.void) else None
+        base = below
+    while type(base) is memoryview and base.obj is not None:
+        base = base.obj
+    if type(base).__name__ == "mmap" and not is_anonymous(base):
+        msg = "an array mapped from a file"
+        raise NotCapturable(msg)
+    if foreign.is_data(base):
+        return foreign.root_of(base) or base
+    if isinstance(base, BUFFERS) or type(base).__name__ in ("array", "mmap"):
+        return base
+    return memory_under(base, address(value))
+
+
+def is_array(value: Any) -> bool:
+    """Tell arrays from everything else."""
+    return issubclass(type(value), np.ndarray)  # isinstance would ask the object
+
+
+def address(value: Any) -> int:
+    """Return where the first element is."""
+    where: int = _array["__array_interface__"].__get__(value)["data"][0]
+    return where
+
+
+def root_address(root: Any) -> int:
+    """Return where the memory of a root begins."""
+    if is_array(root):
+        return bounds(root, address(root))[0]
+    if isinstance(root, np.void):
+        return address(np.asarray(root))
+    file = lender_of(root)
+    return address_of(root) if file is None else int(file.address_of(root))
+
+
+def bounds(value: Any, start: int) -> tuple[int, int]:
+    """Return where the memory of an array, whose first element is at `start`, begins and ends."""
+    flags = _flags.__get__(value)
+    if flags.c_contiguous or flags.f_contiguous:
+        return start, start + _array["nbytes"].__get__(value)
+    if 0 in _shape.__get__(value):
+        return start, start
+    low, high = byte_bounds(value)
+    return low, high
+
+
+def memory_of(value: Any) -> memoryview:
+    """Return the memory of an array as writeable bytes, whatever its type, layout and flags.
+
+    The view is only good while the array lives.
+    """
+    return memory_between(*bounds(value, address(value)))
+
+
+def memory_between(low: int, high: int) -> memoryview:
+    """Return the memory between two addresses as writeable bytes, good while it is there."""
+    if low == high:
+        return memoryview(bytearray())
+    return memoryview((ctypes.c_ubyte * (high - low)).from_address(low)).cast("B")
+
+
+def set_writeable(value: Any, *, wanted: bool) -> None:
+    """Set the flag of an array, though the array that owns its memory may not be written now."""
+    flags = _flags.__get__(value)
+    if flags.writeable == wanted:
+        return
+    try:
+        flags.writeable = wanted
+    except ValueError:
+        root = root_of(value)
+        if root is None or not is_array(root) or _flags.__get__(root).writeable:
+            raise
+        _flags.__get__(root).writeable = True
+        try:
+            flags.writeable = wanted
+        finally:
+            _flags.__get__(root).writeable = False
+
+
+def can_be_written(value: Any) -> bool:
+    """Tell whether a read-only array can be made writeable: not if it is over foreign memory."""
+    try:
+        set_writeable(value, wanted=True)
+    except ValueError:
+        return False
+    set_writeable(value, wanted=False)
+    return True
+
+
+class Memory:
+    """Bytes that an array is made over, which numpy would not view as such.
+
+    Attributes:
+        base: whose bytes they are; None if they are the array's own.
+
+    """
+
+    def __init__(self, block: Any, base: Any = None) -> None:
+        low, high = bounds(block, address(block))
+        self._block = block  # keeps them alive
+        self.base = base
+        self.__array_interface__ = {
+            "data": (low, False),
+            "shape": (high - low,),
+            "typestr": "|u1",
+            "version": 3,
+        }
+
+
+def holds_objects(root: Any) -> bool:
+    """Tell whether there are pointers to objects in the memory of a root."""
+    return isinstance(root, np.ndarray | np.void) and bool(root.dtype.hasobject)
+
+
+def bytes_of(root: Any) -> Any:
+    """View the whole memory of a root as bytes."""
+    if isinstance(root, np.void):
+        root = np.asarray(root)
+    elif not is_array(root):
+        file = lender_of(root)
+        return root if file is None else file.bytes_of(root)
+    plain = np.ndarray.view(root, np.ndarray)
+    flags = plain.flags
+    if not (flags.c_contiguous or flags.f_contiguous):
+        msg = "a view of an array with gaps"
+        raise NotCapturable(msg)
+    return (plain if flags.c_contiguous else plain.T).reshape(-1).view(np.uint8)

@@ -1,0 +1,290 @@
+"""torch's storages: the memory of tensors, in chunks; or a place in memory of numpy's or Python's.
+
+A storage owns its memory, but for one made over an array or a buffer (`torch.from_numpy`,
+`torch.frombuffer`), whose root that is. Memory of another device is copied through the host.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, UntypedStorage
+
+from cowtm.chunks import ChunkStore, write_back
+from cowtm.kinds import places
+from cowtm.kinds.base import (
+    ByValue,
+    Commit,
+    ContentOf,
+    Kind,
+    Layout,
+    NotCapturable,
+    differ,
+    resolved,
+)
+from cowtm.kinds.mapped import is_anonymous
+
+ITEMSIZE = 4
+"""Bytes that chunks are packed by: a storage does not know its elements; most are float32."""
+
+
+@contextmanager
+def plainly(*, inference: bool = False) -> Iterator[None]:
+    """Have torch do what it is told: no overridden methods, no graph, no mode of the user's."""
+    with torch._C.DisableTorchFunction(), torch.inference_mode(inference), torch.no_grad():  # noqa: SLF001
+        yield
+
+
+class Memory(ByValue):
+    """What a storage is, but for its bytes.
+
+    Attributes:
+        device: where it is.
+        size: bytes.
+        shared: whether other processes may have it too.
+        offset: where in the memory of its owner it begins; 0 if it has none.
+
+    """
+
+    __slots__ = ("device", "offset", "shared", "size")
+
+    def __init__(self, value: Any, owner: Any) -> None:
+        self.device: str = str(value.device)
+        self.size: int = value.nbytes()
+        self.shared: bool = self.device == "cpu" and value.is_shared()
+        self.offset: int = 0
+        if owner is not None:
+            self.offset = value.data_ptr() - places.root_address(owner)
+
+    def key(self) -> tuple[object, ...]:
+        """Return what two are compared by."""
+        return self.device, self.size, self.shared, self.offset
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether the two say the same."""
+        return bool(self.key() == other.key())
+
+
+class StorageKind(Kind):
+    """The memory of tensors, on whatever device.
+
+    Parts: class, `Memory`, owner (None if it is that itself), number of chunks, chunks, attributes.
+    """
+
+    name = "storage"
+    by_value = True
+
+    def __init__(self, cls: type, store: ChunkStore) -> None:
+        self.cls: type = cls
+        self.layout = Layout(cls)
+        self.store = store
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Hash the memory; store what is new."""
+        if value.filename is not None:
+            msg = "a storage mapped from a file"
+            raise NotCapturable(msg)
+        owner = owner_of(value)
+        chunks = [] if owner is not None else self.store.split(bytes_in(on_host(value)), ITEMSIZE)
+        memory = Memory(value, owner)
+        return [type(value), memory, owner, len(chunks), *chunks, *self.layout.read(value)]
+
+    def same(self, old: object, new: object) -> bool:
+        """Compare sizes and devices, and numbers of chunks."""
+        if type(old) is Memory and type(new) is Memory:
+            return old.matches(new)
+        return type(old) is type(new) is int and old == new
+
+    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
+        """Class, size, device and owner are given at birth."""
+        return 3
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make it as large as it was."""
+        cls, memory, owner = parts
+        if owner is not None:
+            return _over(owner, memory)
+        made = cls(memory.size, device=memory.device)
+        if memory.shared:
+            made.share_memory_()
+        return made
+
+    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
+        """Its device can't change, what is shared stays so, and not all can change their size."""
+        owner = owner_of(value)
+        if owner is not resolved(slots[2]):
+            return False
+        live, wanted = Memory(value, owner), slots[1]
+        if owner is not None:
+            return live.matches(wanted)
+        return bool(
+            live.device == wanted.device
+            and (live.size == wanted.size or value.resizable())
+            and (live.shared == wanted.shared or wanted.shared)
+        )
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare writing the bytes that differ; those of an owner are its own business."""
+        memory: Memory = parts[1]
+        end = 4 + parts[3]
+        chunks = list(parts[4:end])
+        attributes = self.layout.plan(value, parts[end:])
+        if parts[2] is not None:
+            return attributes
+
+        def commit() -> object:
+            if value.nbytes() != memory.size:
+                value.resize_(memory.size)
+            if memory.shared and not value.is_shared():
+                value.share_memory_()
+            host = on_host(value)
+            write_back(bytes_in(host), chunks)
+            if host is not value and memory.device != "meta":
+                value.copy_(host)
+            return attributes()
+
+        return commit
+
+    def describe(self, slots: Sequence[Any], content_of: ContentOf) -> str:  # noqa: ARG002
+        """Tell how many bytes, and where."""
+        memory: Memory = slots[1]
+        return f"storage of {memory.size} bytes on {memory.device}"
+
+    def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:
+        """Tell the size, or how many chunks changed."""
+        if old[1].size != new[1].size:
+            return f"{old[1].size} to {new[1].size} bytes"
+        before, after = old[4 : 4 + old[3]], new[4 : 4 + new[3]]
+        changed = sum(map(differ, before, after))
+        return f"{changed} of {len(after)} chunks of values changed"
+
+
+def recorded_bytes(content: Any) -> list[Any]:
+    """Return the chunks in the content of a storage; none if they are its owner's."""
+    slots = content.flat() if content is not None else (None, None, None, 0)
+    return list(slots[4 : 4 + slots[3]])
+
+
+def on_host(storage: Any) -> Any:
+    """Return a storage itself if the processor can read it, a copy that it can read if not."""
+    where = storage.device.type
+    if where == "cpu":
+        return storage
+    return UntypedStorage(0) if where == "meta" else storage.cpu()
+
+
+def bytes_in(storage: Any) -> memoryview:
+    """Return the memory of a storage of the processor's; only good while that lives."""
+    start = storage.data_ptr()
+    return places.memory_between(start, start + storage.nbytes())
+
+
+def _over(owner: Any, memory: Memory) -> Any:
+    """Make a storage over the memory of an array or a buffer, as `torch.from_numpy` does."""
+    held = np.frombuffer(places.bytes_of(owner), np.uint8)[memory.offset :][: memory.size]
+    with warnings.catch_warnings():  # of memory that may not be written: the user knows
+        warnings.simplefilter("ignore")
+        return torch.from_numpy(held).untyped_storage()
+
+
+# -- whose memory it is -------------------------------------------------------------------------
+
+
+class _Lending:
+    """How a storage keeps the object of Python's whose memory it is over.
+
+    torch does not tell. The storage knows a function that lets go of its memory, and what to call
+    that with; both are compared with those of a storage made over an object that we know.
+    """
+
+    def __init__(self, storage: Any, owner: object) -> None:
+        words = _words(storage._cdata, STORAGE)  # noqa: SLF001
+        start = storage.data_ptr()
+        self._place = words.index(start) if start in words else STORAGE
+        self._known: list[int] = []
+        if self._place < STORAGE - 2 and words[self._place + 2] not in (0, start):
+            self._known = words[self._place + 1 : self._place + 2]
+            held = _words(words[self._place + 2], HELD)
+            # what the memory is, the owner, nothing, and which function it is held for
+            if held[:3] == [start, id(owner), 0]:
+                self._known += held[3:]
+
+    def owner(self, storage: Any) -> Any:
+        """Return the object; None if the storage was made in another way."""
+        if len(self._known) != HELD - 2:
+            return None
+        words = _words(storage._cdata, STORAGE)  # noqa: SLF001
+        letting_go, kept = words[self._place + 1 : self._place + 3]
+        if words[self._place] != storage.data_ptr() or letting_go != self._known[0]:
+            return None
+        held = _words(kept, HELD)
+        if held[0] != words[self._place] or held[3:] != self._known[1:]:
+            return None
+        return ctypes.cast(held[1], ctypes.py_object).value
+
+
+STORAGE = 8
+"""Words of a storage that are looked through: methods, references, memory, how to let go of it."""
+
+HELD = 5
+"""Words of what it lets go of: memory, what a function has captured (2), that function (2)."""
+
+
+def _words(address: int, count: int) -> list[int]:
+    return list((ctypes.c_size_t * count).from_address(address))
+
+
+def _lendings() -> tuple[_Lending, ...]:
+    numbers, data = np.zeros(8, np.uint8), bytearray(8)
+    return (
+        _Lending(torch.from_numpy(numbers).untyped_storage(), numbers),
+        _Lending(torch.frombuffer(data, dtype=torch.uint8).untyped_storage(), data),
+    )
+
+
+_LENDINGS = _lendings()
+
+
+def owner_of(storage: Any) -> Any:
+    """Return what of the user's the memory of a storage belongs to, None if it is its own."""
+    if storage.device.type != "cpu" or storage.resizable() or not storage.nbytes():
+        return None
+    owner = next(
+        (held for lending in _LENDINGS if (held := lending.owner(storage)) is not None), None
+    )
+    while type(owner) is memoryview:
+        owner = owner.obj
+    if places.is_array(owner):
+        root = places.root_of(owner)
+        return owner if root is None else root
+    if type(owner).__name__ == "mmap" and not is_anonymous(owner):
+        msg = "memory mapped from a file"
+        raise NotCapturable(msg)
+    known = isinstance(owner, places.BUFFERS) or type(owner).__name__ in ("array", "mmap")
+    return owner if known else None
+
+
+def memory_under(base: Any, address: int) -> Any:  # noqa: ARG001  a tensor has one memory
+    """Return the storage that an array of numpy's views; None if it is another object's."""
+    if not isinstance(base, Tensor) or base.layout is not torch.strided:
+        return None
+    with torch._C.DisableTorchFunction():  # noqa: SLF001
+        return base.untyped_storage()
+
+
+def address_of(storage: Any) -> int:
+    """Return where the memory of a storage begins."""
+    start: int = storage.data_ptr()
+    return start
+
+
+def bytes_of(storage: Any) -> Any:
+    """View the memory of a storage as numpy does that of its tensors."""
+    with plainly():
+        return torch.empty(0, dtype=torch.uint8).set_(storage).numpy()

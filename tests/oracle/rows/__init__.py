@@ -1,0 +1,1 @@
+"""What random programs do with libraries, one file a family."""
