@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import tempfile
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,6 +22,26 @@ if TYPE_CHECKING:
 _data = tempfile.TemporaryDirectory(prefix="cowtm-tests-")
 os.environ["JUPYTER_DATA_DIR"] = _data.name
 """Journals and the key of tests, and of the kernels that they start, are not the user's."""
+
+
+MANY = 100
+"""Modules whose objects the garbage collector notices."""
+
+_settled = 0
+"""Modules that were there when the collector was told to pass them by."""
+
+
+def pytest_runtest_setup() -> None:
+    """Have the garbage collector pass by what libraries brought along when they were imported.
+
+    With all of them it takes 0.3 s to look at everything, and many tests ask for that again and
+    again.
+    """
+    global _settled  # noqa: PLW0603
+    if len(sys.modules) > _settled + MANY:
+        gc.collect()
+        gc.freeze()
+        _settled = len(sys.modules)
 
 
 @dataclass(frozen=True, slots=True)
