@@ -53,6 +53,14 @@ class Untrusted(CowtmError, PermissionError):
     """A journal was not written with this user's key, or was altered since: loading runs code."""
 
 
+class WorkerDied(CowtmError, RuntimeError):
+    """The process that ran a job ended before the job did."""
+
+
+class JobFailed(CowtmError, RuntimeError):
+    """A job's cell ended with an exception that could not be handed over itself."""
+
+
 class DiskFull(CowtmError, OSError):
     """There is no room on the disk, or it refused to write; what was stored before is there.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.changes import FEW, Changes, History
@@ -51,7 +51,7 @@ class Lookup:
 
         """
         delta = self._delta_to(goal)
-        bindings = self._bindings_of(delta)
+        bindings = self.bindings_of(delta)
         wanted: list[Any] = names_in(bindings) if names is None else list(names)
         for name in wanted:
             if not isinstance(name, str) or name not in bindings or not is_variable(name):
@@ -61,12 +61,12 @@ class Lookup:
 
     def names(self, goal: Number) -> list[str]:
         """List the variables of a state."""
-        return names_in(self._bindings_of(self._delta_to(goal)))
+        return names_in(self.bindings_of(self._delta_to(goal)))
 
     def result(self, goal: Number) -> Any:
         """Make the result of a state's cell, a fresh object; None if there was none."""
         delta = self._delta_to(goal)
-        slot = self._bindings_of(delta).get(RESULT)
+        slot = self.bindings_of(delta).get(RESULT)
         return self._build({RESULT: slot}, delta)[RESULT]
 
     def live_result(self) -> Any:
@@ -101,8 +101,8 @@ class Lookup:
     def diff(self, start: Number, goal: Number) -> Table:
         """Tell what differs between two states."""
         to_start, to_goal = self._delta_to(start), self._delta_to(goal)
-        before_of, after_of = self._contents_of(to_start), self._contents_of(to_goal)
-        before, after = self._bindings_of(to_start), self._bindings_of(to_goal)
+        before_of, after_of = self.contents_of(to_start), self.contents_of(to_goal)
+        before, after = self.bindings_of(to_start), self.bindings_of(to_goal)
         changes = Changes(to_start.inverse().then(to_goal), after, after_of)
         rows = []
         for name in names_in({**before, **after}):
@@ -135,6 +135,12 @@ class Lookup:
             raise NameNotFound(_with_names(msg, self.mirror.bindings))
         return versions
 
+    def whole(self, delta: Delta) -> tuple[dict[str, Any], dict[Node, Content]]:
+        """Return all names and contents of the state that a delta from the present leads to."""
+        contents = {node: node.content for node in self.mirror.table.live() if node.content}
+        delta.contents.apply(cast("dict[Hashable, object]", contents))
+        return self.bindings_of(delta), contents
+
     def _build(self, slots: dict[str, Any], delta: Delta) -> dict[str, Any]:
         return self.mirror.build(slots, delta, fill_classes=not self._live)
 
@@ -143,12 +149,14 @@ class Lookup:
             return self._timeline.path(self.here, goal)
         return self._timeline.path_from_nothing(goal)
 
-    def _bindings_of(self, delta: Delta) -> dict[str, Any]:
+    def bindings_of(self, delta: Delta) -> dict[str, Any]:
+        """Return name -> slot in the state that a delta from the present leads to."""
         bindings = dict(self.mirror.bindings)
         delta.bindings.apply(bindings)
         return bindings
 
-    def _contents_of(self, delta: Delta) -> Callable[[Node], Content | None]:
+    def contents_of(self, delta: Delta) -> Callable[[Node], Content | None]:
+        """Return what gives the content of a node in the state that a delta leads to."""
         contents = delta.contents
 
         def content_of(node: Node) -> Content | None:

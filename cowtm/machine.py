@@ -17,6 +17,7 @@ from cowtm.archive import Archive
 from cowtm.display import Table, count_text, names_text
 from cowtm.errors import BadInput
 from cowtm.figures import figures
+from cowtm.future.calls import Futures
 from cowtm.lookup import Lookup
 from cowtm.recorder import Recorder, names_in
 from cowtm.reports import MemoryReport
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from cowtm.keeper import Limits
 
 
-class TimeMachine(Archive):
+class TimeMachine(Archive, Futures):
     """A time machine for the variables of one session.
 
     After every cell, what the cell changed is recorded. Then
@@ -64,6 +65,7 @@ class TimeMachine(Archive):
         timeline = self._scribe.timeline
         lookup = Lookup(self._recorder.mirror, timeline)
         super().__init__(timeline, lookup, self._scribe.lock, "cowtm, the time machine")
+        Futures.__init__(self)
         self._say = say
         self._on_resume: Callable[[Sequence[State]], int] = lambda states: current_cell()  # noqa: ARG005
         self._unhook: Callable[[], None] | None = None
@@ -562,7 +564,8 @@ class TimeMachine(Archive):
         return self._scribe.glance()
 
     def close(self) -> None:
-        """Let go of everything that was recorded."""
+        """End all jobs, and let go of everything that was recorded."""
+        self._close_future()
         self._scribe.close()
 
     def on_unhook(self, action: Callable[[], None]) -> None:
@@ -596,6 +599,7 @@ class TimeMachine(Archive):
             f"recording is {'on' if self._scribe.saving else 'off'}; tracked by: {native.reason}",
             "tm.past(n)  tm.undo()  tm.vars(n)  tm.diff(a, b)  tm.history(name)  tm.blame(name)",
             "tm.states  tm.memory_report()  tm.clear_past(cells)  tm.pin(n)  tm.saving(False)",
+            "%%future  tm.jobs  tm.submit(source)  tm.thread(function)",
             "tm.save(path)  tm.resume(path)  tm.archive  tm.journal_path  tm.unhook()",
         ]
         return Table(self._title, (), (), notes)

@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from types import ModuleType
@@ -29,6 +30,9 @@ from cowtm.rounds import Round
 from cowtm.timeline import RESULT
 from cowtm.touch import Touch, binding_of
 from cowtm.unsaved import Unsaved
+
+LENT = "<lent>"
+"""What an object is bound to that is known for a moment."""
 
 KEEP: Any = object()
 """Given as a result: the one that is recorded stays."""
@@ -48,7 +52,7 @@ ATTEMPTS = 64
 _RESULTS = ("Out", "_oh")
 """The names of IPython's dict of all results."""
 
-_IPYTHON = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dio]h|_exit_code|In|Out")
+_IPYTHON = re.compile(r"_{1,3}|_i{1,3}|_i\d+|_\d+[a-z]*|_[dio]h|_exit_code|In|Out")
 
 _COMPILER = re.compile(r"__(compiled_fn|resume_at|builtins_dict|import)_\w+")
 """Names that `torch.compile` gives the namespace of the functions that it compiles, and needs
@@ -143,6 +147,32 @@ class Recorder:
     def ambient(self) -> Mapping[str, object]:
         """What no variable leads to (global generators, ...), by the names that states give it."""
         return {one.name: one.value for one in self._surroundings.find()}
+
+    def reset_ambient(self, but: Container[str]) -> None:
+        """Make what no variable leads to as its library makes it, but for some, by name."""
+        for ambient in self._surroundings.find():
+            if ambient.name not in but:
+                ambient.reset()
+
+    @contextmanager
+    def lent(self, value: object) -> Iterator[tuple[Any, Mapping[Node, Content]]]:
+        """Know some object for a moment as if a variable led to it.
+
+        Gives its slot, and the contents of what it leads to and no variable does.
+        """
+        table = self.mirror.table
+        table.rebind(LENT, value)
+        table.check(LENT)
+        delta = self.mirror.finish()
+        known = delta.contents.before
+        new = {n: c for n, c in delta.contents.after.items() if n not in known}
+        lent = cast("dict[Node, Content]", new)
+        try:
+            yield table.bindings[LENT], lent
+        finally:
+            table.rebind(LENT, UNSET)
+            table.kill(list(lent))
+            self._left_over = self._left_over.then(delta.then(self.mirror.finish()))
 
     # -- capture -------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import cast
@@ -74,6 +74,7 @@ class Scribe:
         self._say = say
         self._cells: list[Cell] = []
         self._late: Number | None = None
+        self._given_away: set[int] = set()
 
     @property
     def position(self) -> Number:
@@ -103,7 +104,9 @@ class Scribe:
                 self._cells.remove(cell)
             if number is None:
                 return
-            if self._cells:
+            if number in self._given_away:  # its job makes the state; this is what it did besides
+                self._record(self.timeline.free_number(number), cell, error, 0.0, result=KEEP)
+            elif self._cells:
                 why = "it ran within another cell, whose state includes what it did"
                 self.timeline.note_missing(number, why)
             elif not self.saving:
@@ -112,6 +115,27 @@ class Scribe:
             else:
                 duration = cell.duration if cell is not None else 0.0
                 self._record(number, cell, error, duration, result=result)
+
+    def current_cell(self) -> int:
+        """Return the number of the cell that runs or ran last."""
+        return self._current_cell()
+
+    @contextmanager
+    def giving_away(self) -> Iterator[int]:
+        """Have the state of the running cell be made by a job, if the block succeeds.
+
+        Gives the cell's number.
+
+        Raises:
+            BadInput: the cell has a job already.
+
+        """
+        number = self._current_cell()
+        if number in self._given_away:
+            msg = f"cell {number} has a job already; edit the cell and run it again for the next"
+            raise BadInput(msg)
+        yield number
+        self._given_away.add(number)
 
     def glance(self) -> float | None:
         """Look for late changes for a moment, if no cell runs; those found make a state.
@@ -172,6 +196,7 @@ class Scribe:
             self.timeline.clear()
             self.steps.clear()
             self._cells.clear()
+            self._given_away.clear()
 
     def _record(  # noqa: PLR0913  what it knows of a state, each with its name
         self,

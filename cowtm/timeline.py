@@ -116,6 +116,7 @@ class Timeline:
         self.stored = stored
         self._states: dict[Number, State] = {}
         self._missing: dict[Number, str] = {}
+        self._expected: dict[Number, State] = {}
         self._recent: dict[Number, None] = {}
         self.position: Number | None = None
         self.last_serial = 0
@@ -186,10 +187,59 @@ class Timeline:
 
     def add(self, state: State) -> None:
         """Add a state; the present is there now."""
+        self._put(state)
+        self.move(state.number)
+
+    def _put(self, state: State) -> None:
         self._states[state.number] = state
         self._missing.pop(state.number, None)
         self.fresh[state.serial] = state
-        self.move(state.number)
+
+    # -- states that are being made elsewhere --------------------------------------------------
+
+    def expect(self, state: State) -> None:
+        """Take note that a state is being made in the background.
+
+        Args:
+            state: as it is known so far: its parent is the state that it begins from, its delta
+                is empty. Whatever becomes of the parent, `path_to_expected` finds what it was.
+
+        """
+        self._expected[state.number] = state
+        self._missing.pop(state.number, None)
+
+    def is_expected(self, number: Number) -> bool:
+        """Tell whether such a state is being made."""
+        return number in self._expected
+
+    def path_to_expected(self, start: Number, number: Number) -> Delta:
+        """Return the one step from a state to where one that is being made began."""
+        state = self._expected[number]
+        steps = [state.delta] if state.delta else []
+        return self._path(start, state.parent, steps)
+
+    def land(self, number: Number, step: Delta, **known: Any) -> State:
+        """Add a state that was made in the background; the present stays where it is.
+
+        Args:
+            number: of the state that was expected.
+            step: from where it began.
+            known: fields of the state that are known by now.
+
+        """
+        expected = self._expected.pop(number)
+        before = expected.delta or Delta()
+        state = replace(expected, delta=before.then(step), serial=self.next_serial(), **known)
+        self._put(state)
+        self.touch(number)
+        return state
+
+    def give_up(self, number: Number, why: str) -> None:
+        """Take note that a state that was expected will not be."""
+        if self._expected.pop(number, None) is not None:
+            self.note_missing(number, why)
+
+    # -- the present, and what is used ---------------------------------------------------------
 
     def move(self, number: Number) -> None:
         """Take note that the present is in another state."""
@@ -232,6 +282,7 @@ class Timeline:
         self.gone.update(state.serial for state in self._states.values())
         self._states.clear()
         self._missing.clear()
+        self._expected.clear()
         self._recent.clear()
         self.fresh.clear()
         self.position = None
@@ -243,7 +294,7 @@ class Timeline:
         while True:
             high, low = divmod(index, len(letters))
             number = f"{cell}{letters[high - 1] if high else ''}{letters[low]}"
-            if number not in self._states and number not in self._missing:
+            if not any(number in known for known in (self._states, self._missing, self._expected)):
                 return number
             index += 1
 
@@ -276,12 +327,17 @@ class Timeline:
             Damaged: it passes through a state that can't be read from the journal.
 
         """
-        up, down = self.way(start, goal)
+        return self._path(start, goal, ())
+
+    def _path(self, start: Number, goal: Number | None, steps: Iterable[Delta]) -> Delta:
+        """Return the one step from one state to another and on; None is nothing."""
+        up, down = (self.ancestors(start), []) if goal is None else self.way(start, goal)
         return self.resolve(
             Delta.chain(
                 [
                     *(self.delta(self[number]).inverse() for number in up),
                     *(self.delta(self[number]) for number in reversed(down)),
+                    *steps,
                 ]
             )
         )
@@ -322,6 +378,10 @@ class Timeline:
                 self.fresh[state.serial] = kept[number]
             else:
                 kept[number] = state
+        for number, state in self._expected.items():
+            if state.parent in doomed:
+                delta = Delta.chain([*steps[state.parent], state.delta or Delta()])
+                self._expected[number] = replace(state, parent=parents[state.parent], delta=delta)
         self._states = kept
         for number in doomed:
             self._missing[number] = why
@@ -332,6 +392,8 @@ class Timeline:
         what = f"there is no state {number!r}"
         if isinstance(number, bool) or not isinstance(number, int | str):
             return f"{what}: a state is named by its cell number, such as 7, or '7a'"
+        if number in self._expected:
+            return f"state {number} is still being made, by a cell in the background: see tm.jobs"
         why = self._missing.get(number)
         if why is not None:
             what = f"state {number} is gone: {why}"

@@ -14,14 +14,14 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import contracts
 import numpy as np
-from seen import Seen, difference, form_now, not_told, seen, variables
+from seen import Seen, count_from, difference, form_now, not_told, seen, variables
 
 from cowtm.testing.form import Form, form_of
 
@@ -179,6 +179,8 @@ class Replay:
     shell: Shell | InKernel
     cells: Sequence[Cell]
     plain: Sequence[Seen]
+    excused: Collection[str] = ()
+    """Names that need not be as in the plain run."""
     wrong: list[str] = field(default_factory=list)
     """What was not as in the plain run."""
     said: str = ""
@@ -218,7 +220,7 @@ class Replay:
 
     def is_same(self, wanted: Form, found: Form, where: str) -> None:
         """Note a difference."""
-        differs = difference(wanted, found)
+        differs = difference(wanted, found, self.excused)
         if differs:
             self.wrong.append(f"{where}: {differs}")
 
@@ -235,7 +237,13 @@ class Report:
     """State -> the variables whose changes were not found with it."""
 
 
-def replay(shell: Shell, cells: Sequence[Cell], plain: Sequence[Seen], seed: int) -> Report:
+def replay(
+    shell: Shell,
+    cells: Sequence[Cell],
+    plain: Sequence[Seen],
+    seed: int,
+    excused: Collection[str] = (),
+) -> Report:
     """Run a notebook under cowtm, travel to all its states, and go on from the middle.
 
     Args:
@@ -243,10 +251,11 @@ def replay(shell: Shell, cells: Sequence[Cell], plain: Sequence[Seen], seed: int
         cells: the notebook.
         plain: what a plain run saw.
         seed: for the order of travelling.
+        excused: names that need not be as in the plain run.
 
     """
     shell.load()
-    ran = Replay(shell, cells, plain)
+    ran = Replay(shell, cells, plain, excused)
     session, wrong = shell.session, ran.wrong
     ran.is_same(plain[0].form, shell.now(), "before the first cell")
     flat = {0: _flat(session.names)}
@@ -269,6 +278,7 @@ def replay(shell: Shell, cells: Sequence[Cell], plain: Sequence[Seen], seed: int
         ran.is_same(flat[number], _flat(session.tm.vars(number)), f"vars({number})")
     middle = len(cells) // 2
     ran.travel(middle)
+    count_from(plain[middle].counters, sys.modules)
     again = [found.number for found in ran.run_cells(middle)]
     for number in [again[len(again) // 2], numbers[0], again[-1]]:
         ran.travel(number)
@@ -292,7 +302,7 @@ def _finds_nothing(session: Session, wrong: list[str], where: str) -> None:
 # -- processes -------------------------------------------------------------------------------------
 
 
-def main(what: str, name: str, folder: str, seed: int) -> None:
+def main(what: str, name: str, folder: str, seed: int, excused: Collection[str] = ()) -> None:
     """Run a notebook in this process, plainly or under cowtm; the result is written into a file."""
     from session import new_session  # noqa: PLC0415  not for kernels, which import this module too
 
@@ -304,7 +314,7 @@ def main(what: str, name: str, folder: str, seed: int) -> None:
             done = run_all(shell, read(name))
         else:
             plain = pickle.loads((home / "plain.pickle").read_bytes())
-            done = replay(shell, read(name), plain, seed)
+            done = replay(shell, read(name), plain, seed, excused)
     (home / f"{what}.pickle").write_bytes(pickle.dumps(done))
 
 
@@ -316,7 +326,7 @@ ENVIRONMENT = {
 """What all runs have in common."""
 
 
-def run(what: str, name: str, folder: Path, seed: int = 0) -> Any:
+def run(what: str, name: str, folder: Path, seed: int = 0, excused: Collection[str] = ()) -> Any:
     """Run a notebook in a process of its own.
 
     Args:
@@ -324,15 +334,16 @@ def run(what: str, name: str, folder: Path, seed: int = 0) -> Any:
         name: of the notebook.
         folder: where they write.
         seed: for the order of travelling.
+        excused: names that need not be as in the plain run.
 
     Returns:
         What the plain run saw, or the report of the replay.
 
     """
     (folder / what).mkdir()
-    command = f"import replay; replay.main({what!r}, {name!r}, {str(folder)!r}, {seed})"
+    arguments = f"{what!r}, {name!r}, {str(folder)!r}, {seed}, {excused!r}"
     done = subprocess.run(
-        [sys.executable, "-c", command],
+        [sys.executable, "-c", f"import replay; replay.main({arguments})"],
         env=os.environ | ENVIRONMENT,
         cwd=folder,
         capture_output=True,

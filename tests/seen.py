@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,13 +49,38 @@ class Seen:
     """What the variables are."""
     libraries: frozenset[str]
     """The libraries that were imported."""
+    counters: Mapping[tuple[str, str, str], int]
+    """How far libraries have counted."""
 
 
-def seen(number: int, shown: str, form: Form, *, error: bool, modules: Iterable[str] = ()) -> Seen:
+def seen(
+    number: int, shown: str, form: Form, *, error: bool, modules: Mapping[str, Any] | None = None
+) -> Seen:
     """Take down what there is after a cell."""
     said = "".join(OURS.findall(shown))
     shown = VARYING.sub("…", OURS.sub("", shown)).strip()
-    return Seen(number, error, shown, said, form, LIBRARIES.intersection(modules))
+    there = modules or {}
+    counters = {where: getattr(owner, where[-1]) for where, owner in _counting(there)}
+    return Seen(number, error, shown, said, form, LIBRARIES.intersection(there), counters)
+
+
+COUNTERS = (("torch.utils.hooks", "RemovableHandle", "next_id"),)
+"""Numbers that libraries give each but once in a process: (module, class, attribute).
+
+They go on counting after travel, as what later states hold has such numbers too.
+"""
+
+
+def count_from(counters: Mapping[tuple[str, str, str], int], modules: Mapping[str, Any]) -> None:
+    """Have libraries count on from where they were in another run."""
+    for where, owner in _counting(modules):
+        setattr(owner, where[-1], counters.get(where, 0))
+
+
+def _counting(modules: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], Any]]:
+    for where in COUNTERS:
+        if where[0] in modules:
+            yield where, getattr(modules[where[0]], where[1])
 
 
 def variables(home: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,14 +99,22 @@ def not_told(form: Form, told: Iterable[str]) -> list[str]:
     return [form.path(at) for at in sorted(kept - form.reached({*told} & form.names.keys()))]
 
 
-def difference(wanted: Form, found: Form) -> str:
-    """Say where two forms differ; what is by reference may be gone."""
+def difference(wanted: Form, found: Form, excused: Collection[str] = ()) -> str:
+    """Say where two forms differ; what is by reference may be gone.
+
+    Args:
+        wanted: one.
+        found: the other.
+        excused: names that need not be alike.
+
+    """
     records = [
         then if then[0] == "itself" and now[0] == "cowtm.kinds.reference.Lost" else now
         for then, now in zip(wanted.records, found.records, strict=False)
     ]
     records += found.records[len(records) :]
-    return wanted.difference(Form(found.names, records, [], set()))
+    names = found.names | {name: wanted.names.get(name) for name in excused}
+    return wanted.difference(Form(names, records, [], set()))
 
 
 @describes(

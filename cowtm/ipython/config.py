@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from traitlets import Bool, Float, Int, TraitError, Unicode, Union, validate
@@ -56,6 +57,13 @@ class TimeMachine(Configurable):  # the name that %config shows
         default_value=False,
         help="Whether each state is written into the journal as it is born, to outlive the kernel. "
         "tm.journal_path says where, tm.resume(path) goes on with it.",
+    ).tag(config=True)
+
+    max_workers = Int(
+        os.cpu_count() or 1,
+        min=1,
+        help="Cells that run in the background at a time; others wait. By default as many as the "
+        "machine has processors.",
     ).tag(config=True)
 
     @validate("memory_budget", "disk_budget")

@@ -14,6 +14,7 @@ from cowtm.errors import BadInput
 from cowtm.interrupts import deferred_interrupts
 from cowtm.ipython.completion import Suggestions
 from cowtm.ipython.config import TimeMachine as Settings
+from cowtm.ipython.future import Background, FutureMagics
 from cowtm.ipython.idle import Idle
 from cowtm.ipython.magics import TravelMagics
 from cowtm.ipython.numbering import Numbering, is_inside
@@ -107,8 +108,9 @@ class Session:
         self.settings = _settings(shell)
         self._displaced = _NOTHING
         self._suggest = Suggestions(self.machine).suggest
-        self._magics: TravelMagics | None = None
+        self._magics: list[Any] = []
         self._running: list[_Running] = []
+        self._background = Background(shell, self.settings, lambda: bool(self._running))
 
     def start(self) -> None:
         """Set every hook, and record what is there as the first state."""
@@ -119,8 +121,10 @@ class Session:
         self._apply_settings()
         self.settings.observe(self._apply_settings)
         shell.configurables.append(self.settings)
-        self._magics = TravelMagics(shell, machine)  # which adds itself to the configurables
-        shell.register_magics(self._magics)
+        machine.on_future(self._background.make)
+        # which add themselves to the configurables
+        self._magics = [TravelMagics(shell, machine), FutureMagics(shell, machine)]
+        shell.register_magics(*self._magics)
         shell.Completer.custom_matchers.append(self._suggest)
         run_cells_on(machine.recorder.view)
         running = self._numbering.running
@@ -140,7 +144,7 @@ class Session:
         self._idle.end()
         stop_cells_on(self.machine.recorder.view)
         self._remove_magics()
-        for ours in (self.settings, self._magics):
+        for ours in (self.settings, *self._magics):
             if ours in shell.configurables:
                 shell.configurables.remove(ours)
         if self._suggest in shell.Completer.custom_matchers:
@@ -165,6 +169,7 @@ class Session:
         try:
             with deferred_interrupts():
                 self._end_cell(result)
+            self._background.bind_results()
             self.machine.catch_up()
             self._idle.begin()
         except KeyboardInterrupt:
@@ -253,12 +258,13 @@ class Session:
 
     def _remove_magics(self) -> None:
         manager = self.shell.magics_manager
-        for kind, names in TravelMagics.magics.items():
-            for name in names:
-                found = manager.magics[kind].get(name)
-                if getattr(found, "__self__", None) is self._magics:
-                    del manager.magics[kind][name]
-        manager.registry.pop(TravelMagics.__name__, None)
+        for ours in self._magics:
+            for kind, names in type(ours).magics.items():
+                for name in names:
+                    found = manager.magics[kind].get(name)
+                    if getattr(found, "__self__", None) is ours:
+                        del manager.magics[kind][name]
+            manager.registry.pop(type(ours).__name__, None)
 
     def _unhook(self) -> None:
         """What `tm.unhook()` does: as ``%unload_ext cowtm``."""

@@ -303,5 +303,8 @@ def kind_for(cls: type, store: ChunkStore) -> Kind | None:
 
 
 def is_leaf(cls: type) -> bool:
-    """Tell that expressions and lazy frames never change."""
-    return issubclass(cls, pl.Expr | pl.LazyFrame)
+    """Tell that expressions, lazy frames and types of columns never change."""
+    return issubclass(cls, _NEVER_CHANGE)
+
+
+_NEVER_CHANGE = (pl.Expr, pl.LazyFrame, pl.DataType, getattr(pl, "Categories", pl.DataType))

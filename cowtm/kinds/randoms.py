@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import _random
+import functools
 import struct
 from collections.abc import Sequence
 from typing import Any
 
 from cowtm.kinds.base import Commit, Kind, Layout
+from cowtm.kinds.insides import Inside, find_inside
 
 
 class RandomKind(Kind):
@@ -19,11 +21,12 @@ class RandomKind(Kind):
     def __init__(self, cls: type) -> None:
         self.cls: type = cls
         self.layout = Layout(cls)
+        self._inside = inside()
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read the state, past what the class overrides."""
-        state = _random.Random.getstate(value)
-        return [type(value), struct.pack(_FORMAT, *state), *self.layout.read(value)]
+        state = ask(value) if self._inside is None else self._inside.read(value)
+        return [type(value), state, *self.layout.read(value)]
 
     def same(self, old: object, new: object) -> bool:
         """Compare states."""
@@ -43,11 +46,11 @@ class RandomKind(Kind):
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare setting the state."""
-        state = struct.unpack(_FORMAT, parts[1])
+        position, *words = struct.unpack(_FORMAT, parts[1])
         attributes = self.layout.plan(value, parts[2:])
 
         def commit() -> object:
-            _random.Random.setstate(value, state)
+            _random.Random.setstate(value, (*words, position))
             return attributes()
 
         return commit
@@ -57,5 +60,19 @@ class RandomKind(Kind):
         return "random numbers were drawn"
 
 
-_FORMAT = "625I"
-"""624 words of Mersenne Twister, and the position in them."""
+_FORMAT = "i624I"
+"""The position in the words of Mersenne Twister, and 624 of these."""
+
+
+def ask(value: Any) -> bytes:
+    """Have a generator say what its state is."""
+    *words, position = _random.Random.getstate(value)
+    return struct.pack(_FORMAT, position, *words)
+
+
+@functools.cache
+def inside() -> Inside | None:
+    """Find where generators have their state."""
+    seeded = [_random.Random(seed) for seed in (1, 2)]
+    seeded[1].random()
+    return find_inside(_random.Random, [(one, ask(one)) for one in seeded])

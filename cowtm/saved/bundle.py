@@ -130,6 +130,7 @@ class Exchange(Naming):
         *,
         unbound: Iterable[str] = (),
         gone: Iterable[Node] = (),
+        lend: bool = True,
     ) -> Sent:
         """Make a bundle of some names and contents.
 
@@ -138,9 +139,10 @@ class Exchange(Naming):
             contents: nodes with what they held.
             unbound: of a step, the names that are gone.
             gone: of a step, the nodes of objects that are gone.
+            lend: whether the other side can map memory of this process.
 
         """
-        lent: list[memoryview] = []
+        lent: list[memoryview] | None = [] if lend else None
         head = self._dump([dict(names)], bundle := _empty(), lent)
         for items in _batches(self._item(node, content) for node, content in contents):
             bundle.pages.append(self._dump(items, bundle, lent))
@@ -150,7 +152,7 @@ class Exchange(Naming):
         bundle.births = dict(self.births)
         if self._known_to_both is None:
             self._known_to_both = bundle.known
-        return Sent(bundle, tuple(lent))
+        return Sent(bundle, tuple(lent or ()))
 
     def _item(self, node: Node, content: Content) -> tuple[Any, ...]:
         kind: Any = content.kind
@@ -166,17 +168,29 @@ class Exchange(Naming):
         call = revival_of(node.object, kind, self._constants)
         return None if call is None else pages.dump(list(call), self).data
 
-    def _dump(self, items: list[Any], bundle: Bundle, lent: list[memoryview]) -> bytes:
+    def _dump(self, items: list[Any], bundle: Bundle, lent: list[memoryview] | None) -> bytes:
         page = pages.dump(items, self)
         for chunk in page.chunks:
             if chunk.key not in self._exchanged:
                 self._exchanged[chunk.key] = chunk
                 memory, place = self._store.lend(chunk)
-                bundle.chunks[chunk.key] = bytes(memory) if place is None else place
-                if place is not None:
+                if lent is None or place is None:
+                    bundle.chunks[chunk.key] = bytes(memory)
+                else:
+                    bundle.chunks[chunk.key] = place
                     lent.append(memory)
         bundle.lost = tuple(dict.fromkeys((*bundle.lost, *page.lost)))
         return page.data
+
+    def page(self, value: object) -> bytes | None:
+        """Pickle one object as pages do, what both sides know by number; None if it can't be."""
+        page = pages.dump([value], self)
+        return None if page.lost or page.chunks else page.data
+
+    def value(self, page: bytes) -> Any:
+        """Read what `page` gave."""
+        [value] = pages.load(page, self)
+        return value
 
     # -- receiving -----------------------------------------------------------------------------
 

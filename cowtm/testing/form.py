@@ -27,7 +27,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -272,17 +272,18 @@ class Walk:
 
     def leaf(self, value: Any) -> Token | None:
         """Describe what never changes; None for anything else."""
-        registered = _registered_leaves.get(_name(type(value)))
+        cls = type(value)
+        if cls in LEAVES:
+            return "=", cls.__name__, repr(value)
+        registered = _registered(_registered_leaves, cls)
         if registered is not None:
-            return "=", type(value).__name__, registered(value)
+            return "=", cls.__name__, registered(value)
         name = value.__name__ if type(value) in _NUMPY_FUNCTIONS else ""
         if name and vars(np).get(name) is value:
             return "function", "numpy", name
         return self._leaf(value, type(value))
 
     def _leaf(self, value: Any, cls: type) -> Token | None:
-        if cls in LEAVES:
-            return "=", cls.__name__, repr(value)
         if issubclass(cls, enum.Enum):
             return "enum", cls.__qualname__, value.name
         if issubclass(cls, np.generic | np.dtype) and not issubclass(cls, np.void):
@@ -319,7 +320,7 @@ class Walk:
 
     def describe(self, value: Any) -> tuple[Any, ...]:
         """Say what an object is and holds."""
-        registered = _registered(type(value))
+        registered = _registered(_registered_describers, type(value))
         if registered is not None:
             return registered(self, value)
         for base, describe in _DESCRIBERS:
@@ -462,6 +463,8 @@ _NUMPY_FUNCTIONS = (np.ufunc, type(np.average))
 Describe = Callable[[Walk, Any], tuple[Any, ...]]
 """Says what an object is, as a tuple of plain values and of tokens of what it holds."""
 
+_Function = TypeVar("_Function")
+
 _registered_describers: dict[str, Describe] = {}
 _registered_leaves: dict[str, Callable[[Any], object]] = {}
 _registered_ambient: dict[str, Callable[[Walk], Token]] = {}
@@ -486,7 +489,7 @@ def describes_leaf(*classes: str) -> Callable[[Callable[[Any], object]], Callabl
     """Register a function that gives a plain value for objects of some types that never change.
 
     Args:
-        classes: the full names of the types, exactly.
+        classes: their full names; those derived from them are described so too.
 
     """
 
@@ -513,9 +516,9 @@ def describes_ambient(name: str) -> Callable[[Callable[[Walk], Token]], Callable
     return register
 
 
-def _registered(cls: type) -> Describe | None:
+def _registered(functions: Mapping[str, _Function], cls: type) -> _Function | None:
     for base in cls.__mro__:
-        found = _registered_describers.get(_name(base))
+        found = functions.get(_name(base))
         if found is not None:
             return found
     return None

@@ -28,6 +28,11 @@ class Noted(np.ndarray):
 class MyState(np.random.RandomState):
     pass
 
+class MyBits(np.random.MT19937):
+    def __init__(self, seed, name):
+        super().__init__(seed)
+        self.name = name
+
 class MyGenerator(np.random.Generator):
     pass
 
@@ -445,6 +450,21 @@ GENERATORS = {
         " np.random.SFC64, np.random.PCG64DXSM)]",
         ("[g.random() for g in x]", "[g.normal() for g in x]", "x[2].integers(5, dtype='u1')"),
     ),
+    "bits of all sorts": Example(
+        "[B(1) for B in (np.random.MT19937, np.random.Philox, np.random.SFC64,"
+        " np.random.PCG64DXSM, np.random.PCG64)]",
+        (
+            "[b.random_raw(3) for b in x]",
+            "[setattr(b, 'state', type(b)(9).state) for b in x]",
+            "x[0]._legacy_seeding(4)",
+            "x[1].seed_seq.spawn(2); x[1].random_raw(5)",
+            "[np.random.Generator(b).integers(5, dtype='u1') for b in x]",
+        ),
+    ),
+    "BitGenerator subclass": Example(
+        "MyBits(3, 'name')",
+        ("x.random_raw()", "x.a = [1]", "x.a.append(x)", "x.name = 'other'"),
+    ),
     "SeedSequence": Example("np.random.SeedSequence(5)", ("x.spawn(2)", "x.spawn(1)")),
     "Generator subclass": Example(
         "MyGenerator(np.random.PCG64(1))", ("x.random()", "x.a = [1]", "x.a.append(x)")
@@ -617,7 +637,9 @@ def _ufunc(walk: Any, value: Any) -> tuple[Any, ...]:
 
 @describes("numpy.random.bit_generator.BitGenerator")
 def _bits(walk: Any, value: Any) -> tuple[Any, ...]:
-    return repr(value.state), walk.token(value.seed_seq)
+    own = tuple(vars(value).items()) if hasattr(value, "__dict__") else ()
+    with np.printoptions(threshold=1000):
+        return repr(value.state), walk.token(value.seed_seq), walk.pairs(own)
 
 
 @describes("numpy.random.bit_generator.SeedSequence")

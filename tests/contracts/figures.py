@@ -272,7 +272,17 @@ def _computed(walk: Walk, value: Any) -> tuple[Any, ...]:
 @describes("matplotlib.axes._base._AxesBase")
 def _axes(walk: Walk, value: Any) -> tuple[Any, ...]:
     shared = [value.get_shared_x_axes(), value.get_shared_y_axes(), value._twinned_axes]
-    return *_attributes(walk, value), *(walk.tokens(g.get_siblings(value)) for g in shared)
+    return *_attributes(walk, value), *(walk.tokens(_siblings(g, value)) for g in shared)
+
+
+def _siblings(group: Any, value: Any) -> list[Any]:
+    """Give who shares with axes, as they stand in the figure.
+
+    matplotlib gives them by a count of all axes of the process that are alive.
+    """
+    there = value.figure.axes if value.figure is not None else []
+    known = {id(axes): at for at, axes in enumerate(there)}
+    return sorted(group.get_siblings(value), key=lambda axes: known.get(id(axes), len(known)))
 
 
 @describes("matplotlib.backends.backend_agg.RendererAgg")

@@ -41,35 +41,8 @@ FAMILIES = [
     ),
 ]
 
-_CORE = {
-    "symbol": ("Symbol", "Dummy", "Wild"),
-    "add": ("Add",),
-    "mul": ("Mul",),
-    "power": ("Pow",),
-    "relational": ("Equality",),
-    "containers": ("Tuple",),
-    "numbers": (
-        *("Zero", "One", "NegativeOne", "Half", "Integer", "Rational", "Pi", "Float"),
-        *("Infinity", "NegativeInfinity", "NaN", "Exp1", "ImaginaryUnit"),
-    ),
-}
-_OTHERS = (
-    "None.f",  # what a function without a definition gives
-    "sympy.functions.elementary.trigonometric.sin",
-    "sympy.functions.elementary.trigonometric.cos",
-    "sympy.integrals.integrals.Integral",
-    "sympy.series.order.Order",
-    "sympy.polys.domains.expressionrawdomain.ExpressionRawDomain",
-    "sympy.polys.domains.integerring.IntegerRing",
-    "sympy.polys.domains.pythonintegerring.PythonIntegerRing",
-    "sympy.polys.domains.gmpyintegerring.GMPYIntegerRing",
-)
 
-
-@describes_leaf(
-    *(f"sympy.core.{module}.{name}" for module, names in _CORE.items() for name in names),
-    *_OTHERS,
-)
+@describes_leaf("sympy.core.basic.Basic", "sympy.polys.domains.domain.Domain")
 def _expression(value: Any) -> object:
     import sympy  # noqa: PLC0415  it is here once there is such an object
 

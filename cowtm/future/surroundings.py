@@ -1,0 +1,60 @@
+"""What code finds in its process besides variables: the working directory, `sys.path`, ..."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The surroundings of a cell, to be handed over."""
+
+    folder: str
+    """The working directory."""
+    path: tuple[str, ...]
+    """`sys.path`."""
+    environment: dict[str, str]
+    """The environment variables."""
+    filters: list[Any]
+    """The filters of warnings."""
+    flags: int
+    """The compiler's flags that ``from __future__ import ...`` set."""
+
+    @classmethod
+    def of(cls, shell: Any) -> Surroundings:
+        """Tell what the cells of a shell find."""
+        return cls(
+            _folder(),
+            tuple(sys.path),
+            dict(os.environ),
+            list(warnings.filters),
+            shell.compile.flags,
+        )
+
+    def take_over(self, shell: Any) -> None:
+        """Have the cells of a shell find the same, but for what makes its process what it is."""
+        if os.path.isdir(self.folder):  # noqa: PTH112  on another machine it may not be there
+            os.chdir(self.folder)
+        sys.path[:] = self.path
+        for name in [*os.environ]:
+            if name not in self.environment and name not in _OWN:
+                del os.environ[name]
+        os.environ.update({n: value for n, value in self.environment.items() if n not in _OWN})
+        warnings.filters[:] = self.filters  # type: ignore[index]
+        warnings._filters_mutated()  # type: ignore[attr-defined]  # noqa: SLF001  or what was seen before counts
+        shell.compile.flags = self.flags
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109  no path is wanted
+    except FileNotFoundError:  # it was removed
+        return ""
+
+
+_OWN = frozenset({"JPY_PARENT_PID", "JPY_INTERRUPT_EVENT", "JPY_SESSION_NAME"})
+"""Environment variables by which a kernel knows who started it."""
