@@ -25,7 +25,10 @@ from benchmarks.systems import COWTM, SYSTEMS, TWIN, System
 from benchmarks.workloads import FULL, SMOKE, Workload, workloads
 
 HERE = Path(__file__).resolve().parent
-PACKAGES = ("cowtm", "ipython", "numpy", "xxhash", "kishu")
+PACKAGES = (
+    *("cowtm", "ipython", "numpy", "xxhash", "kishu"),
+    *("pandas", "torch", "matplotlib", "scikit-learn"),
+)
 TIMEOUT = 1_200
 """Seconds after which one process is given up."""
 

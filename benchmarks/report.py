@@ -178,6 +178,7 @@ _TARGETS = (
     ("dicts-len", "added ms", 40.0, "dicts, only len, added ms,"),
     ("tiny", "added ms", 0.5, "tiny cell, added ms,"),
     ("tiny", "growth", 1.25, "tiny cell, last quarter of 200 over the first,"),
+    ("libraries", "added ms", 0.5, "tiny cell, large libraries imported, added ms,"),
     ("loop", "ratio", 1.15, "top-level loop over plain IPython,"),
     ("function", "ratio", 1.02, "function reading a global over plain IPython,"),
 )

@@ -95,6 +95,7 @@ def workloads(sizes: Sizes) -> dict[str, Workload]:
         ),
         _dicts(sizes, "dicts-len", "only the length of", "count = len(records) + {i}"),
         _tiny(sizes),
+        _libraries(sizes),
         _loop(sizes),
         _function(sizes),
     )
@@ -152,6 +153,29 @@ def _tiny(sizes: Sizes) -> Workload:
         cell="x{i} = {i}",
         repeats=sizes.tiny,
         names=("arrays", *(f"x{i}" for i in range(sizes.tiny))),
+        limit=Limit("all names compared by pointer, both random states read", _compare_names),
+    )
+
+
+_IMPORTS = """
+import importlib
+for library in ("pandas", "torch", "matplotlib.pyplot", "sklearn"):
+    try:
+        importlib.import_module(library)
+    except ImportError:
+        continue
+"""
+"""Libraries whose generators, settings and figures belong to every state, as far as installed."""
+
+
+def _libraries(sizes: Sizes) -> Workload:
+    return Workload(
+        name="libraries",
+        question=f"{sizes.tiny} tiny cells in a row, with large libraries imported",
+        prepare=(_IMPORTS, "words = {'a': [1, 2], 'b': [3]}\ndef f(v): return v"),
+        cell="x{i} = {i}",
+        repeats=sizes.tiny,
+        names=("words", *(f"x{i}" for i in range(sizes.tiny))),
         limit=Limit("all names compared by pointer, both random states read", _compare_names),
     )
 

@@ -80,9 +80,10 @@ def described(journal: Journal) -> dict[str, Any]:
     """Return what can be said of a journal, in values that JSON knows.
 
     Returns:
-        ``path``; ``header`` (see `Journal`); ``signed``; ``in_use``; ``size`` and ``states`` (with
-        ``serial`` and ``size`` besides what they say of themselves), sizes in bytes; ``damage`` in
-        sentences; ``lost``: number of a state -> why.
+        ``path``; ``header`` (see `Journal`); ``signed``; ``in_use``; ``kept``: whether it outlasts
+        the session that writes it; ``size`` and ``states`` (with ``serial`` and ``size`` besides
+        what they say of themselves), sizes in bytes; ``damage`` in sentences; ``lost``: number of a
+        state -> why.
 
     """
     journal.verify()
@@ -96,11 +97,20 @@ def described(journal: Journal) -> dict[str, Any]:
         "header": dict(journal.header),
         "signed": journal.signed,
         "in_use": journal.in_use,
+        "kept": _is_kept(journal),
         "size": journal.size,
         "states": states,
         "damage": journal.damage,
         "lost": {str(number): why for number, why in journal.lost_states().items()},
     }
+
+
+def _is_kept(journal: Journal) -> bool:
+    """Tell whether a journal is more than what overflowed from the memory of a session."""
+    try:
+        return journal.kind != "spill" or bool(journal.note("keep"))
+    except Damaged:
+        return True
 
 
 def shown(found: dict[str, Any]) -> list[str]:
@@ -115,7 +125,7 @@ def shown(found: dict[str, Any]) -> list[str]:
         total,
         " ".join(
             (
-                f"a {_plain(header.get('kind'))} journal, begun {_moment(header.get('created'))},",
+                f"{_kind(found)}, begun {_moment(header.get('created'))},",
                 f"of cowtm {_plain(header.get('cowtm'))}",
                 f"on Python {_plain(header.get('python'))}",
             )
@@ -140,6 +150,14 @@ def shown(found: dict[str, Any]) -> list[str]:
     ]
     table = Table(_plain(found["path"]), headings, rows, notes, right=("ran", "bytes"))
     return repr(table).splitlines()
+
+
+def _kind(found: dict[str, Any]) -> str:
+    """Say what a journal is for."""
+    if not found["kept"]:
+        return "what a session had no room for in memory, gone when it ends"
+    kind = found["header"].get("kind")
+    return "the journal of a session" if kind == "spill" else f"a {_plain(kind)} journal"
 
 
 def _plain(value: object) -> str:

@@ -105,7 +105,7 @@ class Arena:
 
 
 class _File:
-    """A file without a name, and its slots. The descriptor stays open as long as the process."""
+    """A file without a name, and its slots. The descriptor stays open as long as they are used."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
@@ -162,6 +162,7 @@ class _File:
         try:
             if self._descriptor is None:
                 self._descriptor = os.memfd_create("cowtm", os.MFD_CLOEXEC)
+                weakref.finalize(self, os.close, self._descriptor)
             os.ftruncate(self._descriptor, start + SEGMENT)
             self._segments.append(mmap.mmap(self._descriptor, SEGMENT, offset=start))
         except (AttributeError, OSError):  # not Linux, or there is no more

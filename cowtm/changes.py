@@ -7,16 +7,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.display import describe
+from cowtm.mirror import is_variable
 from cowtm.native import UNSET, Content, Node
 
 if TYPE_CHECKING:
     from cowtm.delta import Delta
+    from cowtm.mirror import Mirror
     from cowtm.timeline import State
 
 FEW = 2_000
 """Tracked objects that are gone through just to name what changed: about 0.5 us each."""
 
 ContentOf = Callable[[Node], Content | None]
+
+
+def changed_variables(found: Iterable[str], delta: Delta, mirror: Mirror) -> tuple[str, ...]:
+    """Return the variables that a capture found changed: all that lead to a change, if it can tell.
+
+    Among many objects only those that the search came upon: it need not have gone through the rest.
+
+    Args:
+        found: those.
+        delta: what the capture gave.
+        mirror: what it looked at, afterwards.
+
+    """
+    if mirror.table.tracked > FEW:
+        return tuple(found)
+    leading = Changes(delta, mirror.bindings, mirror.content).names
+    return tuple(sorted({*found, *filter(is_variable, leading)}))
 
 
 class Changes:

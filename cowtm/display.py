@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Callable, Mapping, Sequence, Sized
 from html import escape
@@ -179,6 +180,22 @@ def names_text(names: Sequence[str], limit: int = 5) -> str:
     return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
+_WORDS = {
+    "<result>": "the result",
+    "<random>": "Python's random generator",
+    "<numpy.random>": "numpy's random generator",
+    "<torch.random>": "torch's random generator",
+    "<builtins>": "the built-in names",
+}
+
+
+def words_of(name: str) -> str:
+    """Give a variable's name, or words for something else that a state binds to a name."""
+    if not name.startswith("<"):
+        return name
+    return _WORDS.get(name, f"the {name[1:-1]}")
+
+
 def shorten(text: str, width: int = WIDTH) -> str:
     """Cut a text to one line of some width."""
     line = " ".join(text.split())
@@ -207,7 +224,7 @@ class Variables(Report, dict[str, Any]):
         self._title = title
 
     def _table(self) -> Table:
-        rows = [(name, type(value).__name__, _summary(value)) for name, value in self.items()]
+        rows = [(name, type(value).__name__, summary(value)) for name, value in self.items()]
         return Table(self._title, ("name", "type", "value"), rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -215,11 +232,27 @@ class Variables(Report, dict[str, Any]):
         return dict, (dict(self),)
 
 
-def _summary(value: Any) -> str:
+def summary(value: Any) -> str:
+    """Say in a few words what an object is, in one line."""
+    return _guarded(_said_of, value)
+
+
+def brief(value: Any) -> str:
+    """Give a value in one line: what is in a small list or dict, too."""
+    return _guarded(_brief_of, value)
+
+
+def _guarded(say: Callable[[Any], str], value: Any) -> str:
     try:
-        return _said_of(value)
+        return say(value)
     except Exception as error:  # noqa: BLE001  attributes and repr of the user's objects
         return f"(its repr raised {type(error).__name__})"
+
+
+def _brief_of(value: Any) -> str:
+    if type(value) in (list, dict, set, tuple, frozenset):
+        return shorten(reprlib.repr(value), WIDTH)
+    return _said_of(value)
 
 
 def _said_of(value: Any) -> str:

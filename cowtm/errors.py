@@ -53,6 +53,10 @@ class Untrusted(CowtmError, PermissionError):
     """A journal was not written with this user's key, or was altered since: loading runs code."""
 
 
+class NotHere(CowtmError, AttributeError, TypeError):
+    """An object was used that is not here: it is gone, or was not handed over to this process."""
+
+
 class WorkerDied(CowtmError, RuntimeError):
     """The process that ran a job ended before the job did."""
 

@@ -48,6 +48,7 @@ def figures(
         "raw": sizes.raw,
         "packed": sizes.packed,
         "contents": contents,
+        "outputs": sum(state.outputs.size for state in timeline.values() if state.outputs),
         "chunks": held.chunks,
         "shared": held.shared,
         "ratio": unpacked / (sizes.packed + sizes.disk) if sizes.packed + sizes.disk else 1.0,

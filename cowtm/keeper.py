@@ -516,6 +516,7 @@ class Keeper:
                 some = may_go[: 1 + len(may_go) // DROP_STEP]
                 cell = self._current_cell()
                 gone = self._timeline.remove(some, f"it was dropped at cell {cell} {why}")
+                self._timeline.forget_origins()
             numbers.extend(gone)
             self._take_news()
             return gone

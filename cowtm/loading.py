@@ -72,7 +72,7 @@ def take_states(journal: Journal, codec: Codec, timeline: Timeline) -> None:
     rows = journal.states()
     codec.reserve(row.delta for row in rows)
     codec.note_pages({page for row in rows for page in row.pages})
-    states = list(map(state_of, rows))
+    states = [state_of(row, journal) for row in rows]
     missing: dict[Number, str] = dict(journal.note("missing") or [])
     for state in states:  # one of that number is there again
         missing.pop(state.number, None)

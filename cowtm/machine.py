@@ -24,7 +24,7 @@ from cowtm.reports import MemoryReport
 from cowtm.resuming import Prepared, prepare
 from cowtm.saved.remote import as_path, is_url, sent_to
 from cowtm.scribe import Cell, Scribe
-from cowtm.timeline import Number, State, as_numbers
+from cowtm.timeline import Number, PutOut, State, as_numbers
 
 if TYPE_CHECKING:
     from cowtm.delta import Delta
@@ -65,8 +65,8 @@ class TimeMachine(Archive, Futures):
         timeline = self._scribe.timeline
         lookup = Lookup(self._recorder.mirror, timeline)
         super().__init__(timeline, lookup, self._scribe.lock, "cowtm, the time machine")
-        Futures.__init__(self)
         self._say = say
+        Futures.__init__(self)
         self._on_resume: Callable[[Sequence[State]], int] = lambda states: current_cell()  # noqa: ARG005
         self._unhook: Callable[[], None] | None = None
 
@@ -442,6 +442,7 @@ class TimeMachine(Archive, Futures):
 
     def _continue(self, prepared: Prepared) -> Any:
         """Have this session be the one that was prepared."""
+        self._stop_jobs("the session went on from a journal")
         states = prepared.timeline.values()
         last = states[-1]
         self._recorder.mirror.table.clear()
@@ -521,9 +522,21 @@ class TimeMachine(Archive, Futures):
         """Record what is there already as the first state."""
         self._scribe.begin(number)
 
-    def begin_cell(self, source: str, cell_id: str | None = None) -> Cell:
-        """Take note that a cell starts; returns what `end_cell` wants."""
-        return self._scribe.begin_cell(source, cell_id)
+    def begin_cell(
+        self,
+        source: str,
+        cell_id: str | None = None,
+        outputs: PutOut | None = None,
+    ) -> Cell:
+        """Take note that a cell starts; returns what `end_cell` wants.
+
+        Args:
+            source: of the cell.
+            cell_id: the notebook's own name for it.
+            outputs: what it puts out, as it comes; None if that is not recorded.
+
+        """
+        return self._scribe.begin_cell(source, cell_id, outputs)
 
     def end_cell(
         self,
@@ -553,6 +566,7 @@ class TimeMachine(Archive, Futures):
         """
         self._keeper.catch_up()
         self._scribe.say_words()
+        self._notices.tell()
 
     def glance(self) -> float | None:
         """Look for late changes for a moment: to be called while no cell runs, again and again.
@@ -599,7 +613,7 @@ class TimeMachine(Archive, Futures):
             f"recording is {'on' if self._scribe.saving else 'off'}; tracked by: {native.reason}",
             "tm.past(n)  tm.undo()  tm.vars(n)  tm.diff(a, b)  tm.history(name)  tm.blame(name)",
             "tm.states  tm.memory_report()  tm.clear_past(cells)  tm.pin(n)  tm.saving(False)",
-            "%%future  tm.jobs  tm.submit(source)  tm.thread(function)",
+            "%%future  tm.jobs  tm.submit(source)  tm.thread(function)  tm.replay(n)",
             "tm.save(path)  tm.resume(path)  tm.archive  tm.journal_path  tm.unhook()",
         ]
         return Table(self._title, (), (), notes)

@@ -44,37 +44,34 @@ class Mapped:
         )
         return memoryview(mapped)
 
-    def in_a_row(self, places: Sequence[Place], size: int) -> memoryview:
-        """Map slots one after the other, privately, to be written.
+    def in_a_row(self, places: Sequence[Place], size: int) -> int:
+        """Map slots one after the other, privately, to be written; what is behind them is empty.
 
         Args:
             places: of slots; all but the last are whole.
             size: bytes of all together.
+
+        Returns:
+            The address. Who gets it gives the memory back, by `give_back`.
 
         Raises:
             Damaged: the process that lent them is gone.
             MemoryError: the system has no room for it.
 
         """
-        whole = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
-        ground = mmap.mmap(-1, whole, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        start = ctypes.addressof(ctypes.c_ubyte.from_buffer(ground))
-        for index, count in _runs(places):
-            length = min(count * SLOT, whole - index * SLOT)
-            found = _mmap(
-                start + index * SLOT,
-                length,
-                mmap.PROT_READ | mmap.PROT_WRITE,
-                mmap.MAP_PRIVATE | _FIXED,
-                self._file(places[index]),
-                places[index].offset,
-            )
-            if found != start + index * SLOT:
-                raise MemoryError(
-                    f"{size} bytes could not be mapped: {os.strerror(ctypes.get_errno())}"
-                )
-        # A block of its own, so that nobody takes it for a file that the user mapped.
-        return memoryview((ctypes.c_ubyte * size).from_buffer(ground)).cast("B")
+        whole = _pages(size)
+        access = mmap.PROT_READ | mmap.PROT_WRITE
+        start = _map(None, whole, access, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+        try:
+            for index, count in _runs(places):
+                first = index * SLOT
+                length = min(count * SLOT, whole - first)
+                file, offset = self._file(places[index]), places[index].offset
+                _map(start + first, length, access, mmap.MAP_PRIVATE | _FIXED, file, offset)
+        except BaseException:
+            give_back(start, size)
+            raise
+        return start
 
     def _file(self, place: Place) -> int:
         key = place.process, place.file
@@ -102,6 +99,25 @@ def _runs(places: Sequence[Place]) -> list[tuple[int, int]]:
     return runs
 
 
+def _map(address: int | None, length: int, access: int, flags: int, file: int, offset: int) -> int:  # noqa: PLR0913, PLR0917  as the system's call
+    found: int = _mmap(address, length, access, flags, file, offset)
+    if found == _FAILED:
+        why = os.strerror(ctypes.get_errno())
+        raise MemoryError(f"{length} bytes could not be mapped: {why}")
+    return found
+
+
+def give_back(address: int, size: int) -> None:
+    """Unmap what `in_a_row` gave."""
+    _munmap(address, size)
+
+
+def _pages(size: int) -> int:
+    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+
+
+_FAILED = ctypes.c_void_p(-1).value
+
 _FIXED = 0x10
 """MAP_FIXED on Linux, which Python does not name."""
 
@@ -111,3 +127,5 @@ _mmap.argtypes = (
     *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int),
     *(ctypes.c_int, ctypes.c_int, ctypes.c_long),
 )
+_munmap = ctypes.CDLL(None, use_errno=True).munmap
+_munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ class Mirror:
 
     Args:
         home: the namespace, a real dict.
+        folder: the notebook's; the present one if left out.
 
     Attributes:
         kept: number -> node, of objects that no name reaches and something else still holds: the
@@ -39,10 +41,10 @@ class Mirror:
 
     """
 
-    def __init__(self, home: dict[str, Any]) -> None:
+    def __init__(self, home: dict[str, Any], folder: Path | None = None) -> None:
         self.home = home
         self.store = ChunkStore()
-        self.kinds = Kinds(home, self.store)
+        self.kinds = Kinds(home, self.store, folder)
         self.table = ObjectTable(self.kinds.classify, home)
         self.constants = Constants(home, self.kinds.kind_of)
         self.kept: dict[int, Node] = {}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
@@ -52,11 +53,14 @@ ATTEMPTS = 64
 _RESULTS = ("Out", "_oh")
 """The names of IPython's dict of all results."""
 
-_IPYTHON = re.compile(r"_{1,3}|_i{1,3}|_i\d+|_\d+[a-z]*|_[dio]h|_exit_code|In|Out")
+_IPYTHON = re.compile(r"_i{1,3}|_i\d+|_\d+[a-z]*|_[dio]h|_exit_code|In|Out")
 
 _COMPILER = re.compile(r"__(compiled_fn|resume_at|builtins_dict|import)_\w+")
 """Names that `torch.compile` gives the namespace of the functions that it compiles, and needs
 there as long as it remembers them."""
+
+_WARNED = "__warningregistry__"
+"""Where Python notes which warnings were shown: that stays so, as in every module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Recorder:
     Args:
         home: the namespace, a real dict.
         hidden: tells a name with its value that is not a variable but IPython's.
+        folder: the notebook's; the present one if left out.
 
     Attributes:
         recheck: seconds for checking untouched names after each cell.
@@ -117,13 +122,19 @@ class Recorder:
 
     """
 
-    def __init__(self, home: dict[str, Any], hidden: Callable[[str, object], bool]) -> None:
+    def __init__(
+        self,
+        home: dict[str, Any],
+        hidden: Callable[[str, object], bool],
+        folder: Path | None = None,
+    ) -> None:
         self.home = home
         self.view = TrackingNamespace(home)
-        self.mirror = Mirror(home)
+        self.mirror = Mirror(home, folder)
         self.recheck = RECHECK
         self._hidden = hidden
         self._skip: set[str] = set()
+        self._left_out: dict[str, object] = {}
         self.unsaved = Unsaved()
         self._surroundings = surroundings()
         self.use(self.mirror)
@@ -141,6 +152,7 @@ class Recorder:
         self._trusted = True
         self.unsaved.look_again()
         self._left_over = Delta()
+        self._left_names: set[str] = set()
         self._round: Round | None = None
 
     @property
@@ -222,6 +234,8 @@ class Recorder:
         self._left_over = Delta()
         new = self._references.note(self.mirror.table.referred(), work.checked - work.checked_late)
         changed = {*work.changed, *names_in(delta.bindings), *self._bound_to(delta)}
+        changed |= self._left_names
+        self._left_names = set()
         return Captured(
             delta=delta,
             names=tuple(sorted(changed)),
@@ -308,6 +322,18 @@ class Recorder:
             if ambient.name in delta.bindings.before and ambient.name not in self.mirror.bindings:
                 ambient.reset()
 
+    def merged(self, delta: Delta, names: Iterable[str]) -> None:
+        """Take note that the mirror was changed by `delta`, which is to be part of the next state.
+
+        Args:
+            delta: from the last capture.
+            names: variables that it changed.
+
+        """
+        self.travelled(delta)
+        self._left_over = self._left_over.then(delta)
+        self._left_names.update(names)
+
     def _bind(self, work: _Work) -> None:
         """Take over what names are bound to now."""
         table = self.mirror.table
@@ -320,6 +346,8 @@ class Recorder:
             if not issubclass(type(name), str):
                 continue
             value = self.home[name]
+            if self._left_out.get(name, UNSET) is value and name not in table.bindings:
+                continue
             if not self._is_left_out(name, value):
                 table.rebind(name, value)
                 self._bind_module(value)
@@ -350,10 +378,13 @@ class Recorder:
             self._last_check[binding_of(name)] = 0.0
 
     def _is_left_out(self, name: str, value: object) -> bool:
-        if _IPYTHON.fullmatch(name) or _COMPILER.match(name) or name in self.unsaved:
+        if _is_never_recorded(name) or name in self.unsaved:
             self._skip.add(name)
             return True
-        return self._hidden(name, value)
+        if self._hidden(name, value):
+            self._left_out[name] = value
+            return True
+        return False
 
     def _bind_result(self, result: object) -> None:
         if result is not UNSET or RESULT in self.mirror.bindings:
@@ -471,6 +502,11 @@ class Recorder:
             for name, slot in self.mirror.bindings.items()
             if type(slot) is Node and slot in changed and is_variable(name)
         }
+
+
+def _is_never_recorded(name: str) -> bool:
+    """Tell names that are IPython's or Python's own, whatever they are bound to."""
+    return bool(_IPYTHON.fullmatch(name) or _COMPILER.match(name)) or name == _WARNED
 
 
 def names_in(bindings: Iterable[str]) -> list[str]:

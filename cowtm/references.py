@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cowtm.mirror import is_variable
 from cowtm.native import Content, Node
 
 _UNKNOWN = "?"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a variable leads to an object."""
+
+    name: str
+    """The variable; `_UNKNOWN` if none was found."""
+    steps: tuple[tuple[Node, Content | None], ...] = ()
+    """What it is bound to, and what that holds on the way: nodes, with what they held then."""
+
+    def leads_there(self, bindings: Mapping[str, Any]) -> bool:
+        """Tell whether nothing on the way has changed."""
+        if not self.steps:
+            return self.name == _UNKNOWN  # it is not searched for again and again
+        return bindings.get(self.name) is self.steps[0][0] and all(
+            node.content is content for node, content in self.steps
+        )
 
 
 class References:
@@ -21,7 +40,7 @@ class References:
 
     def __init__(self, bindings: Mapping[str, Any]) -> None:
         self._bindings = bindings
-        self._found: dict[Node, tuple[str, str]] = {}
+        self._found: dict[Node, tuple[_Way, str]] = {}
 
     def note(self, nodes: Iterable[Node], likely: Collection[str]) -> dict[str, str]:
         """Take note of what came to be by reference, and let go of what the present has no more.
@@ -43,8 +62,8 @@ class References:
             and node not in self._found
             and not getattr(node.content.kind, "quiet", False)
         }
-        names = self._leading_to(new, likely)
-        found = {node: (names[node], what) for node, what in new.items()}
+        ways = self._leading_to(new, likely)
+        found = {node: (ways[node], what) for node, what in new.items()}
         self._found.update(found)
         return _joined(found.values())
 
@@ -57,15 +76,25 @@ class References:
         """
         astray = {
             node: what
-            for node, (name, what) in self._found.items()
-            if (name not in self._bindings or name in changed) and name != _UNKNOWN
+            for node, (way, what) in self._found.items()
+            if not way.leads_there(self._bindings)
         }
-        names = self._leading_to(astray, changed)
-        self._found.update({node: (names[node], what) for node, what in astray.items()})
+        ways = self._leading_to(astray, changed)
+        self._found.update({node: (ways[node], what) for node, what in astray.items()})
+        if changed:
+            self._prefer_variables(changed)
         return _joined(self._found.values())
 
-    def _leading_to(self, wanted: Collection[Node], likely: Collection[str]) -> dict[Node, str]:
-        """Find for each node one variable that leads to it, in one walk.
+    def _prefer_variables(self, changed: Collection[str]) -> None:
+        """Tell what only something that is no variable led to by a variable that does now."""
+        others = {
+            node: what for node, (way, what) in self._found.items() if not is_variable(way.name)
+        }
+        ways = self._search(others, [name for name in changed if name in self._bindings])
+        self._found.update({node: (way, others[node]) for node, way in ways.items()})
+
+    def _leading_to(self, wanted: Collection[Node], likely: Collection[str]) -> dict[Node, _Way]:
+        """Find for each node one variable that leads to it.
 
         That is one that is bound to it, else a likely one; of several the one that was bound first.
         """
@@ -73,31 +102,51 @@ class References:
             return {}
         # what is no variable, such as a result, comes last
         order = sorted(self._bindings, key=lambda name: not is_variable(name))
-        found: dict[Node, str] = {}
+        found: dict[Node, _Way] = {}
         for name in order:
             slot = self._bindings[name]
             if type(slot) is Node and slot in wanted:
-                found.setdefault(slot, name)
-        seen: set[Node] = set()
-        for name in sorted(order, key=lambda name: name not in likely):
-            stack = [self._bindings[name]]
-            while stack and len(found) < len(wanted):
-                node = stack.pop()
-                if type(node) is not Node or node in seen:
+                found.setdefault(slot, _Way(name, ((slot, slot.content),)))
+        left = [node for node in wanted if node not in found]
+        order.sort(key=lambda name: (name not in likely, not is_variable(name)))
+        found |= self._search(left, order)
+        return {node: found.get(node, _Way(_UNKNOWN)) for node in wanted}
+
+    def _search(self, wanted: Collection[Node], names: Iterable[str]) -> dict[Node, _Way]:
+        """Find for each node the first of some names that leads to it, in one walk."""
+        left, found = set(wanted), dict[Node, _Way]()
+        holders: dict[Node, Node | None] = {}
+        for name in names if left else ():
+            stack: list[tuple[Any, Node | None]] = [(self._bindings[name], None)]
+            while stack and left:
+                node, holder = stack.pop()
+                if type(node) is not Node or node in holders:
                     continue
-                seen.add(node)
-                if node in wanted:
-                    found.setdefault(node, name)
+                holders[node] = holder
+                if node in left:
+                    left.remove(node)
+                    found[node] = _Way(name, _steps_to(node, holders))
                 if node.content is not None:
-                    stack.extend(reversed(node.content.nodes()))
-        return {node: found.get(node, _UNKNOWN) for node in wanted}
+                    stack.extend((below, node) for below in reversed(node.content.nodes()))
+        return found
 
 
-def _joined(found: Iterable[tuple[str, str]]) -> dict[str, str]:
+def _steps_to(
+    node: Node | None, holders: Mapping[Node, Node | None]
+) -> tuple[tuple[Node, Content | None], ...]:
+    """Return the way to a node from where a walk began."""
+    steps = []
+    while node is not None:
+        steps.append((node, node.content))
+        node = holders[node]
+    return tuple(reversed(steps))
+
+
+def _joined(found: Iterable[tuple[_Way, str]]) -> dict[str, str]:
     """Return variable -> all that is to be said of it, each once."""
     said: dict[str, dict[str, None]] = {}
-    for name, what in found:
-        said.setdefault(name, {})[what] = None
+    for way, what in found:
+        said.setdefault(way.name, {})[what] = None
     return {name: ", ".join(whats) for name, whats in said.items()}
 
 

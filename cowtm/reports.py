@@ -14,9 +14,10 @@ from cowtm.display import (
     shorten,
     size_text,
     time_text,
+    words_of,
 )
 from cowtm.errors import BadInput
-from cowtm.timeline import RESULT, Number, State, Timeline, as_number, order
+from cowtm.timeline import Number, State, Timeline, as_number, order
 
 _STATES = ("cell", "parent", "source", "changed", "ran", "recorded", "stored", "")
 _NUMBERS = ("cell", "parent", "ran", "recorded", "stored", "itself")
@@ -62,7 +63,8 @@ class States(Report, Mapping[Number, State]):
             marks += ["<- here"] if number == self._timeline.position else []
             marks += [f"late: {names_text(state.late)}"] if state.late else []
             if state.by_reference:
-                marks.append(f"by reference: {names_text(sorted(state.by_reference))}")
+                by_reference = sorted(map(words_of, state.by_reference))
+                marks.append(f"by reference: {names_text(by_reference)}")
             rows.append(
                 (
                     number,
@@ -92,6 +94,7 @@ class MemoryReport(Report):
 
         - ``total``: in memory and on disk together; ``memory``, ``disk``: apart;
         - ``raw``, ``packed``, ``contents``: what of it is in memory; they add up to ``memory``;
+        - ``outputs``: what cells put out, which has limits of its own, about;
         - ``chunks``: memory of arrays and buffers, as long as it would be unpacked;
           ``shared``: of that, what several versions have in common;
         - ``by_variable``: of states in memory; ``by_state``: also of those on disk, of which there
@@ -151,6 +154,8 @@ class MemoryReport(Report):
             "versions" + (f"; packed to 1/{figures['ratio']:.1f}" if figures["ratio"] > 1 else ""),
             f"the process takes {size['process']}",
         ]
+        if figures["outputs"]:
+            notes.append(f"outputs of cells, besides: {size['outputs']}")
         if figures["disk"]:
             notes.append(
                 f"on disk: the budget is {size['disk_budget']}, "
@@ -180,13 +185,5 @@ LONGEST = 15
 """Variables that a memory report lists."""
 
 
-_LABELS = {
-    RESULT: "(results)",
-    "<random>": "(random numbers)",
-    "<numpy.random>": "(random numbers of numpy)",
-    "<builtins>": "(built-in names)",
-}
-
-
 def _label(name: str) -> str:
-    return _LABELS.get(name, f"({name[1:-1]})" if name.startswith("<module ") else name)
+    return f"({words_of(name)})" if name.startswith("<") else name

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import cast
 
-from cowtm.changes import FEW, Changes
+from cowtm.changes import changed_variables
+from cowtm.display import words_of
 from cowtm.errors import BadInput
 from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.keeper import Keeper
-from cowtm.mirror import is_variable
 from cowtm.native import UNSET
 from cowtm.recorder import KEEP, Captured, Recorder
 from cowtm.rounds import PAUSE
-from cowtm.timeline import Number, State, Timeline
+from cowtm.timeline import Number, PutOut, State, Timeline
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,11 +31,13 @@ class Cell:
     """Seconds since 1970."""
     clock: float
     """When it started, by the clock that durations are measured with."""
+    outputs: PutOut | None = None
+    """What it puts out, if that is recorded."""
 
     @classmethod
-    def begin(cls, source: str, cell_id: str | None) -> Cell:
+    def begin(cls, source: str, cell_id: str | None, outputs: PutOut | None = None) -> Cell:
         """Begin a cell now."""
-        return cls(source, cell_id, time.time(), time.perf_counter())
+        return cls(source, cell_id, time.time(), time.perf_counter(), outputs)
 
     @property
     def duration(self) -> float:
@@ -74,6 +76,7 @@ class Scribe:
         self._say = say
         self._cells: list[Cell] = []
         self._late: Number | None = None
+        self._said: set[tuple[str, str]] = set()
         self._given_away: set[int] = set()
 
     @property
@@ -86,9 +89,9 @@ class Scribe:
         with self.lock:
             self._record(number, None, None, 0.0)
 
-    def begin_cell(self, source: str, cell_id: str | None) -> Cell:
-        """Take note that a cell starts."""
-        cell = Cell.begin(source, cell_id)
+    def begin_cell(self, source: str, cell_id: str | None, outputs: PutOut | None = None) -> Cell:
+        """Take note that a cell starts; what it puts out goes with its state."""
+        cell = Cell.begin(source, cell_id, outputs)
         with self.lock:
             self._cells.append(cell)
         return cell
@@ -105,6 +108,7 @@ class Scribe:
             if number is None:
                 return
             if number in self._given_away:  # its job makes the state; this is what it did besides
+                self._given_away.discard(number)
                 self._record(self.timeline.free_number(number), cell, error, 0.0, result=KEEP)
             elif self._cells:
                 why = "it ran within another cell, whose state includes what it did"
@@ -169,15 +173,20 @@ class Scribe:
     def arrive(self) -> Number:
         """Record what changed since the last state; return where the present is now."""
         with self.lock:
+            state = self.record_part()
+            if state is not None and state.names:
+                self._say(f"cowtm: what had changed before is kept as state {state.number}.")
+            return self.position
+
+    def record_part(self) -> State | None:
+        """Record what changed since the last state as a part of the running cell, if anything."""
+        with self.lock:
             if self.timeline.position is None:
                 raise BadInput("this time machine was unhooked; %load_ext cowtm begins anew")
             cell = self._cells[0] if self._cells else None
             number = self.timeline.free_number(self._current_cell() + (cell is None))
             duration = cell.duration if cell is not None else 0.0
-            state = self._record(number, cell, None, duration, result=KEEP, everything=True)
-            if state is not None and state.names:
-                self._say(f"cowtm: what had changed before is kept as state {number}.")
-            return self.position
+            return self._record(number, cell, None, duration, result=KEEP, everything=True)
 
     def forget(self, numbers: list[Number]) -> list[Number]:
         """Remove states from the timeline; returns those removed."""
@@ -235,6 +244,8 @@ class Scribe:
                 delta=captured.delta,
                 source=cell.source if cell is not None else "",
                 cell_id=cell.cell_id if cell is not None else None,
+                # a part of a cell has none: they are the cell's
+                outputs=cell.outputs if cell is not None and isinstance(number, int) else None,
                 started=cell.started if cell is not None else time.time(),
                 duration=duration,
                 cost=time.perf_counter() - started,
@@ -295,22 +306,20 @@ class Scribe:
         self.keeper.words.extend(self._notices(captured))
 
     def _names(self, captured: Captured) -> tuple[str, ...]:
-        """Return the variables that changed: all that lead to a change, if few objects are tracked.
-
-        Among many only those that the search came upon: it need not have gone through the rest.
-        """
-        mirror = self._recorder.mirror
-        if mirror.table.tracked > FEW:
-            return captured.names
-        leading = Changes(captured.delta, mirror.bindings, mirror.content).names
-        return tuple(sorted({*captured.names, *filter(is_variable, leading)}))
+        """Return the variables that changed."""
+        return changed_variables(captured.names, captured.delta, self._recorder.mirror)
 
     def _notices(self, captured: Captured) -> list[str]:
-        """Return what is to be said of what came to be by reference, in lines."""
+        """Return what is to be said of what came to be by reference, in lines.
+
+        Each thing of each name once: a name may be bound to another of its like in every cell.
+        """
+        fresh = [item for item in captured.new_references.items() if item not in self._said]
+        self._said.update(fresh)
         return [
-            f"cowtm: {name if is_variable(name) else 'the result'}: {what} can't be recorded; "
+            f"cowtm: {words_of(name)}: {what} can't be recorded; "
             "it stays by reference, the rest is recorded."
-            for name, what in captured.new_references.items()
+            for name, what in fresh
         ]
 
 

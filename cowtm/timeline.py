@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from cowtm.delta import Delta
-from cowtm.display import Report, Table, clock_text, names_text, size_text, time_text
-from cowtm.errors import BadInput, StateNotFound
+from cowtm.display import Report, Table, clock_text, names_text, size_text, time_text, words_of
+from cowtm.errors import BadInput, Damaged, StateNotFound
+from cowtm.origins import Origins
 
 if TYPE_CHECKING:
     from cowtm.native import Node
@@ -24,6 +25,21 @@ Number: TypeAlias = int | str
 
 RESULT = "<result>"
 """What the cell's result is bound to, among the variables of its state."""
+
+
+class PutOut(Protocol):
+    """What a cell put out, as nbformat 4 has it; more may come."""
+
+    @property
+    def version(self) -> int:
+        """A number that is another after each change."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that they take in memory, about."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Give the outputs in order."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,6 +76,8 @@ class State(Report):
     """The how-many-th state it is, of all that ever were."""
     pinned: bool = False
     """Whether it is never dropped to make room."""
+    outputs: PutOut | None = field(default=None, repr=False, compare=False)
+    """What the cell put out, as nbformat has it, and goes on putting out; None if not recorded."""
 
     @property
     def title(self) -> str:
@@ -68,13 +86,14 @@ class State(Report):
         return next((line for line in lines if line), "")
 
     def _table(self) -> Table:
+        by_reference = [f"{words_of(name)}: {what}" for name, what in self.by_reference.items()]
         came = "is the first" if self.parent is None else f"came from state {self.parent}"
         rows = [
             ("source", self.title),
             ("ended by", self.error or ""),
             ("changed", names_text(self.names)),
             ("found late", names_text(self.late)),
-            ("by reference", names_text([f"{n}: {what}" for n, what in self.by_reference.items()])),
+            ("by reference", names_text(by_reference)),
             ("began", clock_text(self.started)),
             ("ran", time_text(self.duration)),
             ("recorded in", time_text(self.cost)),
@@ -117,6 +136,7 @@ class Timeline:
         self._states: dict[Number, State] = {}
         self._missing: dict[Number, str] = {}
         self._expected: dict[Number, State] = {}
+        self._origins = Origins()
         self._recent: dict[Number, None] = {}
         self.position: Number | None = None
         self.last_serial = 0
@@ -195,28 +215,36 @@ class Timeline:
         self._missing.pop(state.number, None)
         self.fresh[state.serial] = state
 
-    # -- states that are being made elsewhere --------------------------------------------------
+    # -- states that are made in the background ------------------------------------------------
 
     def expect(self, state: State) -> None:
         """Take note that a state is being made in the background.
 
         Args:
-            state: as it is known so far: its parent is the state that it begins from, its delta
-                is empty. Whatever becomes of the parent, `path_to_expected` finds what it was.
+            state: as it is known so far: its parent is the state that it begins from. Whatever
+                becomes of that, `path_to_origin` finds what it was.
 
         """
+        self.remove([state.number], f"cell {state.number} ran again")
         self._expected[state.number] = state
+        self._origins.begin(state.number, state.parent)
         self._missing.pop(state.number, None)
 
     def is_expected(self, number: Number) -> bool:
         """Tell whether such a state is being made."""
         return number in self._expected
 
-    def path_to_expected(self, start: Number, number: Number) -> Delta:
-        """Return the one step from a state to where one that is being made began."""
-        state = self._expected[number]
-        steps = [state.delta] if state.delta else []
-        return self._path(start, state.parent, steps)
+    def path_to_origin(self, start: Number, number: Number) -> Delta:
+        """Return the one step from a state to where one that is made in the background began.
+
+        Raises:
+            StateNotFound: none was, or that is not known any more.
+
+        """
+        if number not in self._origins:
+            raise StateNotFound(self._why_no_origin(number))
+        origin = self._origins[number]
+        return self._path(start, origin.parent, [origin.step])
 
     def land(self, number: Number, step: Delta, **known: Any) -> State:
         """Add a state that was made in the background; the present stays where it is.
@@ -227,9 +255,14 @@ class Timeline:
             known: fields of the state that are known by now.
 
         """
-        expected = self._expected.pop(number)
-        before = expected.delta or Delta()
-        state = replace(expected, delta=before.then(step), serial=self.next_serial(), **known)
+        origin = self._origins[number]
+        state = replace(
+            self._expected.pop(number),
+            parent=origin.parent,
+            delta=origin.step.then(step),
+            serial=self.next_serial(),
+            **known,
+        )
         self._put(state)
         self.touch(number)
         return state
@@ -237,7 +270,12 @@ class Timeline:
     def give_up(self, number: Number, why: str) -> None:
         """Take note that a state that was expected will not be."""
         if self._expected.pop(number, None) is not None:
+            self._origins.forget(number)
             self.note_missing(number, why)
+
+    def forget_origins(self) -> None:
+        """Let go of where states that have landed began, if no state tells: memory is needed."""
+        self._origins.forget_detached(but=self._expected)
 
     # -- the present, and what is used ---------------------------------------------------------
 
@@ -283,6 +321,7 @@ class Timeline:
         self._states.clear()
         self._missing.clear()
         self._expected.clear()
+        self._origins = Origins()
         self._recent.clear()
         self.fresh.clear()
         self.position = None
@@ -378,15 +417,29 @@ class Timeline:
                 self.fresh[state.serial] = kept[number]
             else:
                 kept[number] = state
-        for number, state in self._expected.items():
-            if state.parent in doomed:
-                delta = Delta.chain([*steps[state.parent], state.delta or Delta()])
-                self._expected[number] = replace(state, parent=parents[state.parent], delta=delta)
+        self._origins.leave_out(steps, parents, self._read_now)
         self._states = kept
         for number in doomed:
             self._missing[number] = why
             self._recent.pop(number, None)
+            self._origins.forget(number)
         return sorted(doomed, key=order)
+
+    def _why_no_origin(self, number: Number) -> str:
+        if number in self._states:
+            return (
+                f"what state {number} began from was dropped, to stay within the budgets: what "
+                f"its job changed can't be told any more; tm.vars({number!r}) gives all variables"
+            )
+        why = self._missing.get(number)
+        return f"state {number} of the job is gone" + (f": {why}" if why else "")
+
+    def _read_now(self, delta: Delta) -> Delta:
+        """Read a delta that no state has, as long as the journal still knows what is in it."""
+        try:
+            return self.resolve(delta)
+        except Damaged:  # whoever needs it will be told
+            return delta
 
     def _why_missing(self, number: object) -> str:
         what = f"there is no state {number!r}"

@@ -18,7 +18,8 @@ from cowtm.errors import BadInput
 from cowtm.journal import Journal, StateRow, remove
 from cowtm.saved.codec import Codec, holds_places
 from cowtm.saved.folder import new_journal
-from cowtm.saved.rows import about_of
+from cowtm.saved.outputs import SavedOutputs, page_of
+from cowtm.saved.rows import OUTPUTS, about_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -62,6 +63,8 @@ class Writer:
         self._codec: Codec | None = None
         self._kept = self._over = self._littered = False
         self._rows: dict[int, tuple[int, ...]] = {}
+        self._outputs: dict[int, tuple[int, int | None]] = {}
+        """Serial -> version of the outputs in the journal, and the page that they are in."""
         self._dirty: dict[int, State] = {}
         self._doomed: set[int] = set()
         self._leaves: dict[int, int] = {}
@@ -103,6 +106,7 @@ class Writer:
         old, self._codec, self._mirror = self._codec, codec, mirror
         was_kept, self._kept = self._kept, False
         self._rows = {row.serial: row.pages for row in codec.journal.states()}
+        self._outputs.clear()
         self._dirty.clear()
         self._doomed.clear()
         self._leaves.clear()
@@ -174,6 +178,7 @@ class Writer:
         self._littered |= bool(gone)
         for serial in gone:
             self._dirty.pop(serial, None)
+            self._outputs.pop(serial, None)
             self._note_leaves(serial, None)
         for serial, state in news.items():
             self._note_leaves(serial, state.delta)
@@ -201,6 +206,7 @@ class Writer:
             DiskFull: there is no room; those written before are there.
 
         """
+        self._note_outputs()
         states = self._waiting()
         if self._doomed:
             self._replace(states)
@@ -241,16 +247,42 @@ class Writer:
     def _row_of(self, state: State) -> StateRow:
         """Write what a state holds, and give its row, which is still to be written."""
         codec = self.open()
-        about = about_of(state)
+        page = self._write_outputs(state)
+        about = about_of(state) | {OUTPUTS: page}
+        pages = () if page is None else (page,)
         if state.delta is None:
-            return replace(codec.journal.state(state.serial), about=about)
+            row = codec.journal.state(state.serial)
+            kept = {*row.pages} - {row.about.get(OUTPUTS)} | {*pages}
+            return replace(row, about=about, pages=tuple(sorted(kept)))
         written = codec.write(state.delta)
         for what in written.lost:
             self._tell(
                 f"cowtm: state {state.number}: {what} can't be saved; "
                 "it is there as long as this kernel lives, the rest is saved."
             )
-        return StateRow(state.serial, about, written.delta, written.pages)
+        return StateRow(state.serial, about, written.delta, written.pages + pages)
+
+    def _write_outputs(self, state: State) -> int | None:
+        """Give the page with what a state's cell put out, writing it if that is not written yet."""
+        outputs = state.outputs
+        if outputs is None or isinstance(outputs, SavedOutputs):
+            return None if outputs is None else outputs.page
+        version, page = self._outputs.get(state.serial, (None, None))
+        now = outputs.version
+        if now != version:
+            self._littered |= page is not None
+            data = page_of(outputs)
+            page = None if data is None else self.open().write_page(data)
+            self._outputs[state.serial] = now, page
+        return page
+
+    def _note_outputs(self) -> None:
+        """Have states be written anew whose cells put something out since."""
+        with self._lock:
+            for state in self._timeline.values():
+                written = self._outputs.get(state.serial)
+                if written and state.outputs is not None and state.outputs.version != written[0]:
+                    self._dirty.setdefault(state.serial, state)
 
     def _note_written(self, state: State, row: StateRow) -> None:
         self._rows[state.serial] = row.pages

@@ -1051,6 +1051,10 @@ table_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     table->state = &((CowtmState *)PyType_GetModuleState(type))->objects;
     table->classify = Py_NewRef(classify);
     table->home = Py_NewRef(home);
+    PyObject *module = PyImport_ImportModule("builtins");
+    table->builtins = module == NULL ? NULL : Py_NewRef(PyModule_GetDict(module));
+    Py_XDECREF(module);
+    table->modules = Py_XNewRef(PySys_GetObject("modules"));
     table->generation = 1;
     table->next_oid = 1;
     table->bindings = PyDict_New();
@@ -1060,9 +1064,9 @@ table_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     table->after = PyDict_New();
     table->reached = PyList_New(0);
     table->referred = PyList_New(0);
-    if (table->bindings == NULL || table->bound_before == NULL || table->bound_after == NULL ||
-        table->before == NULL || table->after == NULL || table->reached == NULL ||
-        table->referred == NULL) {
+    if (table->builtins == NULL || table->modules == NULL || table->bindings == NULL ||
+        table->bound_before == NULL || table->bound_after == NULL || table->before == NULL ||
+        table->after == NULL || table->reached == NULL || table->referred == NULL) {
         Py_CLEAR(table);
     }
     return (PyObject *)table;
@@ -1076,6 +1080,8 @@ table_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(table->classify);
     Py_VISIT(table->home);
+    Py_VISIT(table->builtins);
+    Py_VISIT(table->modules);
     Py_VISIT(table->bindings);
     Py_VISIT(table->bound_before);
     Py_VISIT(table->bound_after);
@@ -1132,6 +1138,8 @@ table_dealloc(PyObject *op)
     Py_CLEAR(table->bound_after);
     Py_CLEAR(table->bound_before);
     Py_CLEAR(table->bindings);
+    Py_CLEAR(table->modules);
+    Py_CLEAR(table->builtins);
     Py_CLEAR(table->home);
     Py_CLEAR(table->classify);
     type->tp_free(op);
@@ -1161,7 +1169,8 @@ PyDoc_STRVAR(table_doc,
 "All tracked objects of one namespace.\n\n"
 "Args:\n"
 "    classify: gives the kind of a type, or None for immutable leaves; asked once per type.\n"
-"    home: the namespace itself, a leaf wherever it is met.");
+"    home: the namespace itself, a leaf wherever it is met; so are the process's own dicts,\n"
+"        of built-in names (in whatever was given to ``exec``) and of modules.");
 
 #define FUNCTION(function) (PyCFunction)(void (*)(void))(function)
 

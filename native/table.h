@@ -126,6 +126,8 @@ struct ObjectTable {
     TableState *state;
     PyObject *classify;
     PyObject *home;
+    PyObject *builtins; /* the dicts of the process, kept apart as home is */
+    PyObject *modules;
     PyObject *bindings;
     PyObject *bound_before;
     PyObject *bound_after;

@@ -463,6 +463,13 @@ is_atomic(ObjectTable *table, PyObject *value)
     return 1;
 }
 
+/* Tells the dicts that are never recorded: the namespace, and the process's own. */
+static int
+is_apart(ObjectTable *table, PyObject *value)
+{
+    return value == table->home || value == table->builtins || value == table->modules;
+}
+
 /* Gives the slot for an object that is held: itself, or its node. */
 PyObject *
 cowtm_slot(ObjectTable *table, PyObject *value)
@@ -472,7 +479,7 @@ cowtm_slot(ObjectTable *table, PyObject *value)
     if (tracked < 0) {
         return NULL;
     }
-    if (tracked == 0 || value == table->home) {
+    if (tracked == 0 || is_apart(table, value)) {
         return Py_NewRef(value);
     }
     Node *node = find_node(table, value);
@@ -940,7 +947,7 @@ push_level(ObjectTable *table, const PointerArray *level, PointerArray *below, P
 {
     for (Py_ssize_t i = 0; i < level->count; i++) {
         PyObject *held = level->items[i];
-        if (held == table->home || PyModule_Check(held) || pointer_map_find(seen, held) != NULL) {
+        if (is_apart(table, held) || PyModule_Check(held) || pointer_map_find(seen, held) != NULL) {
             continue;
         }
         if (pointer_map_put(seen, held, held) < 0) {

@@ -120,6 +120,9 @@ def difference(wanted: Form, found: Form, excused: Collection[str] = ()) -> str:
 @describes(
     *(f"builtins.{what}iterator" for what in ("dict_key", "dict_value", "dict_item", "set_")),
     "asyncio.locks.Lock",
+    "concurrent.futures._base.Executor",
+    "concurrent.futures._base.Future",
+    "threading.Thread",
     "lightgbm.basic.Dataset",
     "xgboost.core.DMatrix",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,9 @@ def handed(bundle: Bundle) -> Bundle:
     return copy
 
 
+LOST = "cowtm.kinds.reference.Lost"
+"""What stands in another process for what stays by reference."""
+
 FIRST = {
     family.what: case for case, (family, name) in CASES.items() if not family.examples[name].saved
 }
@@ -50,9 +54,19 @@ def test_a_state_is_handed_over(case: str) -> None:
             with elsewhere() as home:
                 found = of_variables(_received(handed(sent.bundle), home, mirror.store))
                 wanted = of_variables(ran.checked.known[state].form)
-                assert not wanted.difference(found), state
+                assert not wanted.difference(_with_locks(found, wanted)), state
                 found.objects.clear()
                 home.clear()
+
+
+def _with_locks(found: Form, wanted: Form) -> Form:
+    """Take what stands for a lock, which is not handed over, for the lock."""
+    records = [
+        then if then[1:2] == ("itself",) and now[0] == LOST else now
+        for then, now in zip(wanted.records, found.records, strict=False)
+    ]
+    records += found.records[len(records) :]
+    return replace(found, records=records)
 
 
 def _received(bundle: Bundle, home: dict[str, Any], lender: ChunkStore) -> Form:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from journals import fill
@@ -53,6 +53,39 @@ def test_it_lists_the_states(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert lines[3].split()[:3] == ["7b", "7", "(failed)"]
     assert lines[4].startswith("2 states, ")
     assert "signed with your key" in lines
+
+
+GONE = "what a session had no room for in memory, gone when it ends, begun "
+
+
+@pytest.mark.parametrize(
+    ("kind", "keep", "words"),
+    [
+        ("session", False, "a session journal, begun "),
+        ("saved", False, "a saved journal, begun "),
+        ("spill", True, "the journal of a session, begun "),
+        ("spill", False, GONE),
+    ],
+)
+def test_it_says_what_a_journal_is_for(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    kind: Any,
+    words: str,
+    *,
+    keep: bool,
+) -> None:
+    """One that autosave keeps is the session's, though it began as a place for what overflows."""
+    path = tmp_path / "x.cowtm"
+    with Journal.create(path, kind) as journal:
+        if keep:
+            journal.put_note("keep", True)  # noqa: FBT003  a value in JSON
+    assert main(["show", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert words in shown
+    assert "spill" not in shown
+    assert main(["show", "--json", str(path)]) == 0
+    assert json.loads(capsys.readouterr().out)["kept"] == (words != GONE)
 
 
 def test_nothing_in_it_is_unpickled(tmp_path: Path) -> None:

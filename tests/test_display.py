@@ -188,7 +188,7 @@ def test_a_memory_report_shows_the_largest_first() -> None:
     }  # fmt: skip
     report = MemoryReport(figures)
     names = [re.split("  +", line)[1] for line in repr(report).splitlines()[2:7]]
-    assert names == ["big", "(random numbers)", "small", "1", "2"]
+    assert names == ["big", "(Python's random generator)", "small", "1", "2"]
     given = report.to_dict()
     given["by_variable"]["small"] = 0
     assert report.to_dict()["by_variable"]["small"] == 10

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 FOR_THE_HOOKS = {
     *("begin", "begin_cell", "end_cell", "close"),
     *("on_unhook", "on_resume", "recorder", "limits", "catch_up", "glance"),
+    *("on_future", "on_replay", "on_terminal", "start_cell", "start_each"),
 }
 """What the extension calls, not the user."""
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cowtm.kinds import generators, randoms
+from cowtm.kinds import bits, generators, randoms
 from cowtm.kinds.insides import Inside, find_inside
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def test_the_inside_of_a_generator_is_what_it_says(seed: int, draws: int) -> Non
 @given(SEEDS, DRAWS)
 def test_the_inside_of_bits_is_what_they_say(seed: int, draws: int) -> None:
     """Words and position, also where they are part of a bigger object."""
-    read = generators.bits_reader(np.random.MT19937)
+    read = bits.bits_reader(np.random.MT19937)
     for made in (np.random.MT19937(seed), Bits(seed, "b"), np.random.RandomState(5)._bit_generator):
         made.random_raw(draws)
-        assert list(read(made)) == generators.ask_bits(np.random.MT19937, made)
+        assert list(read(made)) == bits.ask_bits(np.random.MT19937, made)
 
 
 @given(SEEDS, DRAWS)
@@ -85,7 +85,7 @@ def test_the_inside_of_a_random_state_is_what_it_says(seed: int, draws: int) -> 
 def test_all_places_are_found_in_this_python() -> None:
     """Reading is the quick way here."""
     found(randoms.inside())
-    found(generators.words_inside())
+    found(bits.words_inside())
     found(generators.kept_inside())
 
 
@@ -96,7 +96,7 @@ def test_what_is_not_found_is_asked(missing: str, monkeypatch: pytest.MonkeyPatc
         "random": (random.Random(3), lambda: randoms.RandomKind(random.Random)),
         "bits": (
             np.random.MT19937(3),
-            lambda: generators.BitsKind(np.random.MT19937, np.random.MT19937),
+            lambda: bits.BitsKind(np.random.MT19937, np.random.MT19937),
         ),
         "kept": (
             np.random.RandomState(3),
@@ -105,8 +105,8 @@ def test_what_is_not_found_is_asked(missing: str, monkeypatch: pytest.MonkeyPatc
     }
     value, make = values[missing]
     quick = list(make().parts(value))
-    readers: tuple[Any, ...] = (randoms.inside, generators.bits_reader, generators.kept_reader)
-    for module in (randoms, generators):
+    readers: tuple[Any, ...] = (randoms.inside, bits.bits_reader, generators.kept_reader)
+    for module in (randoms, bits, generators):
         monkeypatch.setattr(module, "find_inside", lambda *_: None)
     for reader in readers:
         reader.cache_clear()

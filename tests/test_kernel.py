@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 PATIENCE = 60
 """Seconds that a kernel may take to answer."""
 
+REQUEST: dict[str, Any] = {"silent": False, "store_history": True, "user_expressions": {}}
+"""What every request to run a cell has; older kernels insist on all of it."""
+
 
 @dataclass(slots=True)
 class Reply:
@@ -51,7 +54,7 @@ class Kernel:
 
     def start(self, source: str) -> str:
         """Send a cell; returns the id of the request."""
-        content = {"code": source, "store_history": True, "allow_stdin": False}
+        content = {**REQUEST, "code": source, "allow_stdin": False}
         metadata = {"cellId": f"cell of {source[:10]}"}
         message = self.client.session.msg("execute_request", content, metadata=metadata)
         self.client.shell_channel.send(message)

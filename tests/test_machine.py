@@ -509,7 +509,7 @@ def test_an_error_while_recording_loses_nothing() -> None:
 def test_a_travel_that_fails_changes_nothing(session: Session) -> None:
     """The message says so; the state of before is whole."""
     session.cells(
-        "import types\nswitch = types.ModuleType('switch'); switch.on = False",
+        "import threading\nswitch = threading.local(); switch.on = False",
         "class Key:\n  def __hash__(self):\n    if switch.on: raise ValueError('no hash')\n"
         "    return 5\nd = {Key(): 1}; x = [1]",
         "d.clear(); x.append(2)",

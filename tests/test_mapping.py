@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from cowtm.arena import SLOT, Arena, Place
 from cowtm.errors import Damaged
-from cowtm.mapping import Mapped
+from cowtm.mapping import Mapped, give_back
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is shared on Linux only")
 
@@ -31,9 +32,9 @@ def test_slots_in_any_order_are_one_memory(order: list[int], last: int) -> None:
     places = [lent(arena, memoryview(slots[index])) for index in order]
     wanted = b"".join(bytes(slots[index]) for index in order)[: 3 * SLOT + last]
     with Mapped() as mapped:
-        memory = mapped.in_a_row(places, len(wanted))
-    assert (len(memory), memory.readonly) == (len(wanted), False)
-    assert memory == wanted
+        start = mapped.in_a_row(places, len(wanted))
+    assert ctypes.string_at(start, len(wanted)) == wanted
+    give_back(start, len(wanted))
 
 
 def test_what_is_written_stays_here() -> None:
@@ -42,12 +43,16 @@ def test_what_is_written_stays_here() -> None:
     slot = arena.copy(memoryview(b"a" * SLOT))
     place = lent(arena, memoryview(slot))
     with Mapped() as mapped:
-        one, other = (mapped.in_a_row([place, place], 2 * SLOT) for _ in range(2))
-        one[0] = one[SLOT] = ord("b")
-        assert bytes(slot[:2]) == bytes(other[:2]) == bytes(other[SLOT : SLOT + 2]) == b"aa"
-        assert bytes(one[:2]) == b"ba"
+        starts = [mapped.in_a_row([place, place], 2 * SLOT) for _ in range(2)]
+        one = (ctypes.c_char * (2 * SLOT)).from_address(starts[0])
+        one[0] = one[SLOT] = b"b"
+        found = [bytes(slot[:2]), *(ctypes.string_at(starts[1] + at, 2) for at in (0, SLOT))]
+        assert found == [b"aa"] * 3
+        assert ctypes.string_at(starts[0], 2) == b"ba"
         assert bytes(mapped.read_only(place, 5)) == b"aaaaa"
         assert mapped.read_only(place, 5).readonly
+    for start in starts:
+        give_back(start, 2 * SLOT)
 
 
 def test_a_process_that_is_gone_is_an_error_of_ours() -> None:

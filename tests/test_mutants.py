@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from oracle.library_mutants import LIBRARY_MUTANTS
-from oracle.mutants import MUTANTS, STORED_MUTANTS
+from oracle.mutants import MUTANTS, STORED_MUTANTS, applied
 
 
 def verdicts_of(module: str, data: Path) -> dict[str, str]:
@@ -42,6 +42,15 @@ def library_verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
         if not os.environ.get("COWTM_REQUIRE_LIBRARIES"):
             pytest.importorskip(library)
     return verdicts_of("oracle.library_mutants", tmp_path_factory.mktemp("jupyter"))
+
+
+def test_mutants_stand_for_what_there_is() -> None:
+    """What a mutant replaces is in the function that it names."""
+    pytest.importorskip("torch")
+    libraries = {name: mutant for name, (_, mutant) in LIBRARY_MUTANTS.items()}
+    for mutant in (MUTANTS | STORED_MUTANTS | libraries).values():
+        with applied(mutant):
+            assert mutant.old != mutant.new
 
 
 @pytest.mark.long

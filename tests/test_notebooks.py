@@ -47,19 +47,29 @@ class Notebook:
 
 
 NOTEBOOKS = {
+    "agents": Notebook(),
     "algebra": Notebook(("sympy",)),
+    "arrays": Notebook(
+        by_reference=(
+            "a memmap (an array mapped from a file)",
+            "a nditer (cannot pickle 'numpy.nditer' object)",
+        ),
+    ),
     "bank": Notebook(),
     "boosted": Notebook(("xgboost", "lightgbm"), ("a DMatrix", "a Dataset of LightGBM")),
     "cleaning": Notebook(("pandas",)),
     "dashboard": Notebook(("ipywidgets", "tqdm", "pandas")),
     "crawler": Notebook(by_reference=("a lock", "a task", "an asynchronous generator")),
     "diffusion": Notebook(),
+    "dungeon": Notebook(by_reference=("a generator", "an iterator over a dict")),
     "field": Notebook(("xarray", "scipy"), ("a SuperLU (cannot pickle 'SuperLU' object)",)),
     # A series lies in the memory of an array of numpy's, until it is made anew.
     "flights": Notebook(("polars", "pyarrow", "pandas"), excused=("<memory>",)),
     "graphs": Notebook(("networkx", "scipy"), ("a generator",)),
     "life": Notebook(),
+    "magics": Notebook(),
     "montecarlo": Notebook(by_reference=("a generator",)),
+    "namespaces": Notebook(),
     "network": Notebook(),
     "picture": Notebook(("PIL",), ("a PixelAccess (cannot pickle 'PixelAccess' object)",)),
     "pipeline": Notebook(("sklearn", "pandas")),
@@ -74,6 +84,7 @@ NOTEBOOKS = {
     ),
     "sales": Notebook(("pandas",)),
     "scripts": Notebook(by_reference=("a generator", "an open file")),
+    "shapes": Notebook(),
     "training": Notebook(("torch",), ("an autograd graph",)),
     "weather": Notebook(("pandas", "statsmodels")),
     "words": Notebook(by_reference=("an iterator over a dict",)),

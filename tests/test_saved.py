@@ -281,6 +281,18 @@ def test_objects_that_are_alive_are_the_same_after_demotion(session: Session) ->
     assert (held["kept"], held["C"].tag, vars(held["obj"])) == ([1], 1, {})
 
 
+def test_types_of_elements_are_the_ones_that_numpy_has(session: Session) -> None:
+    """What is read back is of the type itself, not of one like it: numpy tells them apart."""
+    session.run("import numpy as np\na = np.arange(3)\nb = np.zeros(2, '>i4')\nc = np.array(['x'])")
+    session.run("a = b = c = None")
+    session.demote()
+    session.machine.past(1)
+    a = session.home["a"]
+    assert a.dtype is np.dtype(int)
+    assert np.array(a, dtype=int, copy=None) is a
+    assert [session.home[name].dtype.str for name in "abc"] == ["<i8", ">i4", "<U1"]
+
+
 def test_what_something_else_holds_is_found_after_two_travels(session: Session) -> None:
     """An object that no state in memory knows is still the one that it was."""
     session.run("import weakref\nclass C: pass")

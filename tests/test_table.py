@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import sys
 from collections.abc import Callable, Iterator
@@ -258,6 +259,16 @@ def test_the_namespace_is_a_leaf(session: Session) -> None:
     assert session.table.bindings["g"] is session.home
     assert session.slots("x") == (session.home,)
     assert session.table.tracked == 1
+
+
+def test_dicts_of_the_process_are_leaves(session: Session) -> None:
+    """`exec("...", x)` puts the built-in names into x; to write those anew would stop all."""
+    given: dict[str, object] = {}
+    exec("", given)  # noqa: S102  what it leaves there is the point
+    session.capture(x=given, y=[sys.modules])
+    assert session.slots("x") == ("__builtins__", vars(builtins))
+    assert session.slots("y")[0] is sys.modules
+    assert session.table.tracked == 2
 
 
 def test_the_mirror_s_own_markers_are_leaves(session: Session) -> None:

@@ -111,6 +111,58 @@ def test_a_state_that_comes_again_is_not_missing() -> None:
     assert timeline.position == 2
 
 
+gone = st.lists(st.sets(st.integers(0, 9)), min_size=2, max_size=2)
+
+
+@given(trees, mappings, gone, st.integers(0, 9))
+def test_a_state_from_the_background_is_exact(
+    tree: list[tuple[int, Mapping]], made: Mapping, cleared: list[set[int]], start: int
+) -> None:
+    """Whatever is cleared while it is made, and after it came; where it began stays known."""
+    timeline, whole = grow(tree)
+    begun = start % len(tree)
+    timeline.expect(State("9a", begun, Delta()))
+    timeline.remove(cleared[0], "it was cleared")
+    here = timeline.position
+    assert here is not None
+    assert timeline.is_expected("9a")
+    timeline.land("9a", difference(whole[begun], made), error="none")
+    assert timeline["9a"].error == "none"
+    assert timeline.position == here
+    timeline.remove(cleared[1], "it was cleared")
+    assert walk(timeline, here, "9a", whole[here]) == made
+    found = dict(whole[here])
+    timeline.path_to_origin(here, "9a").bindings.apply(found)
+    assert found == whole[begun]
+    for goal in timeline:
+        if goal != "9a":
+            assert walk(timeline, "9a", goal, made) == whole[goal]
+
+
+def test_where_a_state_began_is_known_as_long_as_it_is_there() -> None:
+    """Then the error says why not; so for one that never came, and for any other."""
+    timeline, _ = grow([(0, {}), (0, {"a": 1}), (1, {"a": 2})])
+    for number in ("8a", "8b", "8c"):
+        timeline.expect(State(number, 1, Delta()))
+    for number in ("8a", "8b"):
+        timeline.land(number, Delta())
+    timeline.remove(["8a"], "it was cleared at cell 9")
+    with pytest.raises(StateNotFound, match="state 8a of the job is gone: it was cleared at"):
+        timeline.path_to_origin(2, "8a")
+    assert not timeline.path_to_origin(1, "8b")
+    timeline.remove([1], "it was dropped")
+    assert timeline.path_to_origin(2, "8b").bindings.after == {"a": 1}
+    timeline.forget_origins()
+    with pytest.raises(StateNotFound, match="was dropped, to stay within the budgets"):
+        timeline.path_to_origin(2, "8b")
+    assert timeline.path_to_origin(2, "8c").bindings.after == {"a": 1}
+    timeline.give_up("8c", "its job was cancelled")
+    with pytest.raises(StateNotFound, match="its job was cancelled"):
+        timeline.path_to_origin(2, "8c")
+    with pytest.raises(StateNotFound, match="is gone: its job was cancelled"):
+        timeline["8c"]
+
+
 def test_numbers_are_in_order() -> None:
     """What a cell had changed before it travelled comes before the cell's own state."""
     numbers: list[int | str] = [7, "7b", 6, "7a", 8]

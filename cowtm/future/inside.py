@@ -2,28 +2,36 @@
 
 A worker is an IPython kernel like any other. `begin` fills its namespace with the state that the
 job starts from, the cell is executed as any cell is, `end` tells what it changed, `clear` makes
-room for the next job.
+room for the next job. What must be as it was before the next one comes is in `traces`.
 """
 
 from __future__ import annotations
 
-import ctypes
+import base64
+import faulthandler
+import importlib
+import importlib.metadata
+import os
 import pickle
-import signal
 import sys
 import sysconfig
-import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cowtm.arena import Place
+from cowtm.changes import changed_variables
 from cowtm.delta import Delta, Difference
 from cowtm.errors import BadInput
+from cowtm.future.cells import LAST, OBJECTS, forget_results, is_last, take_objects
+from cowtm.future.launch import ERRORS
+from cowtm.future.refusals import EXTENSION, MACHINE, Absent, forbid
+from cowtm.future.taking import Taker
+from cowtm.future.traces import Traces
 from cowtm.kinds.base import resolved
+from cowtm.kinds.reference import Lost
 from cowtm.mapping import Mapped
 from cowtm.native import UNSET, Content, Node
 from cowtm.recorder import LENT, Recorder
@@ -31,9 +39,8 @@ from cowtm.resuming import attach_ambient
 from cowtm.saved.bundle import Bundle, Exchange
 
 if TYPE_CHECKING:
-    from cowtm.chunks import Chunk, ChunkStore
     from cowtm.future.surroundings import Surroundings
-    from cowtm.generations import Key
+    from cowtm.mirror import Mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,10 @@ class Start:
     """Whether it draws other random numbers than the session would."""
     hidden: tuple[str, ...]
     """Names among what is lent that are no variables of the state that it makes."""
+    folder: Path | None
+    """The notebook's."""
+    roots: tuple[str, ...]
+    """Folders that modules of the user's were imported from, when they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,80 +87,139 @@ class _Job:
     """What the worker's namespace had of its own."""
     modules: frozenset[str]
     """Modules that were there before."""
-    threads: frozenset[int | None]
-    """Threads that were there before."""
+    traces: Traces
+    """What the process was like before."""
     results: list[Any] = field(default_factory=list)
     """What IPython says of cells that ended."""
     lent: tuple[memoryview, ...] = ()
     """Memory that the session reads what came of the job from."""
 
 
-_job: _Job | None = None
+@dataclass(slots=True)
+class _Worker:
+    """This process, once it is a worker."""
+
+    shell: Any
+    """The kernel's shell."""
+    process: int
+    """Its number: a process that a job forks off is none."""
+    magics: dict[str, dict[str, Any]]
+    """Kind -> name -> magic, before any job."""
+    job: _Job | None = None
+    """What it is at."""
+    held: bytearray = field(default_factory=bytearray)
+    """What is being handed over, piece by piece."""
 
 
-def prepare(shell: Any, modules: Iterable[str]) -> None:
+_worker: _Worker | None = None
+
+
+def prepare(shell: Any, modules: Iterable[str], version: str) -> None:
     """Make a kernel a worker: to be called once, before the first job.
 
     Args:
         shell: the kernel's.
         modules: to be imported ahead, so that jobs need not wait for that.
+        version: of cowtm, where jobs come from.
+
+    Raises:
+        BadInput: another version is installed here.
 
     """
-    _die_with_parent()
+    global _worker  # noqa: PLW0603  a process is one worker
+    if version != installed():
+        raise BadInput(
+            f"the worker has cowtm {installed()}, the session {version}: what one of them "
+            "writes the other may not be able to read; install the same"
+        )
+    errors = os.environ.pop(ERRORS, None)
+    if errors is not None:  # or what ends the process for good would be told to itself
+        faulthandler.enable(int(errors), all_threads=False)
     shell.history_manager.enabled = False  # what jobs run is in the session's history already
+    forbid(shell)
+    for name in [name for name in shell.user_ns if not _is_of_ipython(name)]:
+        del shell.user_ns[name]  # what a profile's startup files bound: the session has it, or not
+    shell.events.register("post_run_cell", _note_result)
     for name in modules:
         with suppress(ImportError):
             import_module(name)
+    magics = {kind: dict(known) for kind, known in shell.magics_manager.magics.items()}
+    _worker = _Worker(shell, os.getpid(), magics)
 
 
-def _die_with_parent() -> None:
-    """Have the system end this process when the one that started it ends, whatever way."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+def installed() -> str:
+    """Tell which version of cowtm is installed; nothing if it runs without being installed."""
+    try:
+        return importlib.metadata.version("cowtm")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
-def begin(shell: Any, start: Start) -> None:
+def _is_of_ipython(name: str) -> bool:
+    return name.startswith("_") or name in ("In", "Out", "get_ipython", "exit", "quit", "open")
+
+
+def begin(start: Start) -> None:
     """Bring the state in that a job starts from."""
-    global _job  # noqa: PLW0603  a worker is at one job at a time
-    start.surroundings.take_over(shell)
+    worker = _this()
+    shell = worker.shell
+    start.surroundings.take_over(shell, start.number)
+    importlib.invalidate_caches()  # there may be files that are new
     home: dict[str, Any] = shell.user_ns
     known = dict(home)
+    home[MACHINE] = Absent()
     hidden = dict(home)
-    recorder = Recorder(home, lambda name, value: hidden.get(name, hidden) is value)
+
+    def is_hidden(name: str, value: object) -> bool:
+        return is_last(name, value, shell) if name in LAST else hidden.get(name, hidden) is value
+
+    recorder = Recorder(home, is_hidden, start.folder)
     exchange = Exchange(recorder.mirror)
-    _job = _Job(recorder, exchange, known, frozenset(sys.modules), _threads())
-    with Mapped() as mapped:
-        received = exchange.receive(start.bundle, _Taker(recorder.mirror.store, mapped))
+    worker.job = _Job(recorder, exchange, known, frozenset(sys.modules), Traces.of(shell))
+    with Mapped() as mapped, _importing_from(start.roots):
+        store = recorder.mirror.store
+        taker = Taker(store, mapped)
+        received = exchange.receive(start.bundle, taker)
         step = Delta(
             Difference({}, received.names),
             Difference({}, cast("dict[Any, object]", received.contents)),
         )
         recorder.reset_ambient(but=received.names)
         attach_ambient(recorder.mirror, step, recorder.ambient)
+        usual, store.ready = store.ready, taker.row
         recorder.mirror.restore(step, lambda _: False)
+        store.ready = usual
     recorder.travelled(step)
     if start.reseed:
         _reseed()
     lent = resolved(received.names.get(LENT, {}))
     home.update(lent)
     hidden.update({name: lent[name] for name in start.hidden})
+    if OBJECTS in start.hidden:
+        take_objects(home.pop(OBJECTS), shell)
     shell.execution_count = start.number
-    shell.events.register("post_run_cell", _note_result)
+    _explain(recorder.mirror)
 
 
-class _Taker:
-    """Takes chunks in: those that can be mapped are not copied."""
+@contextmanager
+def _importing_from(folders: Iterable[str]) -> Iterator[None]:
+    """Find modules in some folders too: where the working directory was is imported from here."""
+    path = [*sys.path]
+    sys.path += folders
+    try:
+        yield
+    finally:
+        sys.path[:] = path
 
-    def __init__(self, store: ChunkStore, mapped: Mapped) -> None:
-        self._store = store
-        self._mapped = mapped
 
-    def __call__(self, key: Key, where: Place | bytes) -> Chunk:
-        memory: memoryview | bytes = (
-            self._mapped.read_only(where, key[1]) if isinstance(where, Place) else where
-        )
-        return self._store.accept(key, memory)
+def _explain(mirror: Mirror) -> None:
+    """Have what was not handed over say so."""
+    for node in mirror.table.live():
+        if type(node.object) is Lost:
+            node.object.explain(NOT_HANDED_OVER)
+    for name, slot in mirror.bindings.items():
+        if type(value := resolved(slot)) is Lost:
+            value.explain(NOT_HANDED_OVER, name)
 
 
 def _reseed() -> None:
@@ -165,20 +235,21 @@ _SEEDS = (("random", "seed"), ("numpy.random", "seed"), ("torch", "seed"))
 
 def _note_result(result: Any) -> None:
     """Keep what became of the job's cell."""
-    if _job is not None and result is not None and result.info.store_history:
-        _job.results.append(result)
+    worker = _this()
+    if os.getpid() != worker.process:
+        os._exit(0)  # forked off by the cell, and past its end: it must not answer for the worker
+    if worker.job is not None and result is not None and result.info.store_history:
+        worker.job.results.append(result)
 
 
-def end(shell: Any, *, lend: bool) -> End:
+def end(*, lend: bool) -> End:
     """Tell what the cell changed.
 
     Args:
-        shell: the worker's.
         lend: whether who reads it is on this machine, and can map memory of this process.
 
     """
     job = _current()
-    shell.events.unregister("post_run_cell", _note_result)
     last = job.results[-1] if job.results else None
     result = None if last is None else last.result
     error = None if last is None else last.error_before_exec or last.error_in_exec
@@ -195,50 +266,61 @@ def end(shell: Any, *, lend: bool) -> End:
     job.lent = sent.lent
     return End(
         sent.bundle,
-        captured.names,
+        changed_variables(captured.names, captured.delta, job.recorder.mirror),
         captured.by_reference,
         page,
     )
 
 
-def clear(shell: Any) -> bool:
+def clear() -> bool:
     """Let go of the job: the next one finds nothing of it.
 
     Returns:
         Whether the worker is as good as new; if not, it is not to be used again.
 
     """
-    global _job
-    job, _job = _job, None
+    worker = _this()
+    shell, job = worker.shell, worker.job
+    worker.job = None
+    worker.held.clear()
     if job is None:
         return True
     home = shell.user_ns
     for name in [name for name in home if name not in job.known]:
         del home[name]
     home.update(job.known)
+    job.recorder.reset_ambient(but=())
     job.recorder.mirror.table.clear()
-    shell.displayhook.flush()
+    forget_results(shell)
     for name in set(sys.modules) - job.modules:
-        if _is_users(sys.modules[name]):
+        if _is_users(name, sys.modules[name]):
             del sys.modules[name]
-    return _threads() <= job.threads
+    for kind, known in worker.magics.items():
+        shell.magics_manager.magics[kind].clear()
+        shell.magics_manager.magics[kind].update(known)
+    return Traces.of(shell).is_like(job.traces)
+
+
+def _this() -> _Worker:
+    if _worker is None:
+        msg = "this process is no worker"
+        raise RuntimeError(msg)
+    return _worker
 
 
 def _current() -> _Job:
-    if _job is None:
+    job = _this().job
+    if job is None:
         msg = "this worker has no job"
         raise RuntimeError(msg)
-    return _job
+    return job
 
 
-def _threads() -> frozenset[int | None]:
-    return frozenset(thread.ident for thread in threading.enumerate())
-
-
-def _is_users(module: Any) -> bool:
+def _is_users(name: str, module: Any) -> bool:
     """Tell the user's own modules: their files may be edited before the next job."""
     file = getattr(module, "__file__", None)
-    return isinstance(file, str) and not file.startswith(_INSTALLED)
+    is_ours = name.partition(".")[0] == EXTENSION
+    return isinstance(file, str) and not is_ours and not file.startswith(_INSTALLED)
 
 
 _INSTALLED = tuple(
@@ -246,20 +328,48 @@ _INSTALLED = tuple(
 )
 """Folders whose modules nobody edits."""
 
-
-# -- by files --------------------------------------------------------------------------------------
-
-
-def begin_from(shell: Any, path: str) -> None:
-    """`begin` with what is in a file, which is removed."""
-    file = Path(path)
-    start = pickle.loads(file.read_bytes())  # noqa: S301  the session wrote it
-    file.unlink()
-    if not isinstance(start, Start):
-        raise BadInput(f"{path} holds no start of a job")
-    begin(shell, start)
+NOT_HANDED_OVER = "can't be handed over to a background cell; make one in the cell"
 
 
-def end_into(shell: Any, path: str, *, lend: bool) -> None:
+# -- by files, or piece by piece -------------------------------------------------------------------
+
+
+def begin_from(path: str) -> None:
+    """`begin` with what is in a file."""
+    _begin(Path(path).read_bytes())
+
+
+def end_into(path: str, *, lend: bool) -> None:
     """`end`, pickled into a file."""
-    Path(path).write_bytes(pickle.dumps(end(shell, lend=lend), pickle.HIGHEST_PROTOCOL))
+    Path(path).write_bytes(pickle.dumps(end(lend=lend), pickle.HIGHEST_PROTOCOL))
+
+
+def hold(piece: str) -> None:
+    """Keep a piece of what `begin_held` begins with, in base 85."""
+    _this().held += base64.b85decode(piece)
+
+
+def begin_held() -> None:
+    """`begin` with what was handed over piece by piece."""
+    held = _this().held
+    start = bytes(held)
+    held.clear()
+    _begin(start)
+
+
+def end_held() -> int:
+    """`end`, kept to be handed over piece by piece; returns how many bytes."""
+    _this().held = bytearray(pickle.dumps(end(lend=False), pickle.HIGHEST_PROTOCOL))
+    return len(_this().held)
+
+
+def give(first: int, last: int) -> str:
+    """Give a piece of what `end_held` keeps, in base 85."""
+    return base64.b85encode(_this().held[first:last]).decode()
+
+
+def _begin(data: bytes) -> None:
+    start = pickle.loads(data)  # noqa: S301  the session wrote it
+    if not isinstance(start, Start):
+        raise BadInput("what was handed over is no start of a job")
+    begin(start)

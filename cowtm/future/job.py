@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cowtm.display import Report, Table, shorten, size_text, time_text
 from cowtm.errors import BadInput
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ QUEUED, RUNNING, DONE, FAILED, CANCELLED, DIED = (
     "died",
 )
 """What a job can be."""
+
+GRACE = 3.0
+"""Seconds, by default, that a job has to end when it is cancelled: what takes longer to give up is
+hardly going to."""
+
+LOCAL = "local"
+"""Where jobs run: on this machine, unless something else is said."""
 
 OVER = frozenset({DONE, FAILED, CANCELLED, DIED})
 
@@ -43,15 +51,15 @@ class Task:
     """What the user calls it."""
     reseed: bool = False
     """Whether it draws other random numbers than the session would."""
-    also: tuple[tuple[str, Any], ...] = ()
-    """Variables that it has besides those of the state, with their values."""
+    on: str = LOCAL
+    """Where it runs: on this machine, or what is connected under that name."""
 
 
 class Owner(Protocol):
     """Who runs a job and takes care of its state."""
 
-    def stop(self, job: Job) -> None:
-        """Stop a job that is queued or running; it is told of its end."""
+    def stop(self, job: Job) -> bool:
+        """Stop a job that is queued or running; tells whether it will be."""
 
     def again(self, job: Job) -> Job:
         """Start a job that does the same once more."""
@@ -60,7 +68,11 @@ class Owner(Protocol):
         """Bring what a job changed into the variables; returns their names."""
 
 
-class Job(Future[Any]):
+ICONS = {QUEUED: "○", RUNNING: "▶", DONE: "✓", FAILED: "✗", CANCELLED: "■", DIED: "✗"}
+"""What is shown before the word."""
+
+
+class Job(Report, Future[Any]):
     """A cell that runs in the background.
 
     It is a `concurrent.futures.Future`: `result`, `exception`, `add_done_callback` and the
@@ -70,6 +82,8 @@ class Job(Future[Any]):
         task: what it does.
         outputs: what it put out, as Jupyter knows it.
         place: where its output is shown, as the front end knows it.
+        value: the result, once it is done.
+        is_known: whether somebody was given its result or its error.
 
     """
 
@@ -78,6 +92,8 @@ class Job(Future[Any]):
         self.task = task
         self.outputs = outputs
         self.place = place
+        self.value: Any = None
+        self.is_known = False
         self._owner = owner
         self._status = QUEUED
         self._reason = ""
@@ -97,6 +113,11 @@ class Job(Future[Any]):
     def name(self) -> str:
         """What the user called it; empty if not."""
         return self.task.name
+
+    @property
+    def title(self) -> str:
+        """Its number and name, in words."""
+        return f"job {self.number}" + (f" ({self.name})" if self.name else "")
 
     @property
     def source(self) -> str:
@@ -130,7 +151,55 @@ class Job(Future[Any]):
         """Bytes of memory that its worker takes; None if none runs it."""
         return self._memory() if self._status == RUNNING else None
 
+    def _table(self) -> Table:
+        task, progress, memory = self.task, self.progress, self.memory
+        rows = [
+            ("source", shorten(task.source, 60)),
+            ("began from", f"state {task.start}"),
+            ("ran", "" if self._began is None else time_text(self.elapsed)),
+            ("progress", "" if progress is None else f"{progress:.0%}"),
+            ("memory", "" if memory is None else size_text(memory)),
+            ("result", "" if self.value is None else shorten(type(self.value).__name__)),
+            ("reason", self._reason),
+        ]
+        title = f"{self.title}: {ICONS[self.status]} {self.status}"
+        return Table(title, ("", ""), [row for row in rows if row[1]])
+
     # -- as a future ---------------------------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for its end, and return the result of its cell, a fresh object.
+
+        Args:
+            timeout: seconds to wait at most; None for as long as it takes.
+
+        Raises:
+            TimeoutError: it is not over.
+            CancelledError: it was cancelled.
+            WorkerDied: its process ended before it did.
+            BaseException: what ended its cell.
+
+        """
+        try:
+            return super().result(timeout)
+        finally:
+            self.is_known = self.is_known or self.done()
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for its end, and return what ended its cell; None if nothing did.
+
+        Args:
+            timeout: seconds to wait at most; None for as long as it takes.
+
+        Raises:
+            TimeoutError: it is not over.
+            CancelledError: it was cancelled.
+
+        """
+        try:
+            return super().exception(timeout)
+        finally:
+            self.is_known = self.is_known or self.done()
 
     def running(self) -> bool:
         """Tell whether it runs now."""
@@ -145,8 +214,8 @@ class Job(Future[Any]):
         """
         if self._status in OVER:
             return self._status == CANCELLED
-        self._owner.stop(self)
-        return True
+        self.is_known = self._owner.stop(self)
+        return self.is_known
 
     def rerun(self) -> Job:
         """Start it once more, from the same state; the new job is a part of the running cell.
@@ -158,7 +227,11 @@ class Job(Future[Any]):
         return self._owner.again(self)
 
     def merge(self, *, ours: Any = (), theirs: Any = ()) -> tuple[str, ...]:
-        """Bring what it changed into the variables of the present.
+        """Bring what it changed into the variables of the present, in place.
+
+        What the job changed and the session did not since it began becomes as the job made it;
+        sharing is kept. Results, random generators, and the user's modules that no variable holds
+        stay as they are. It is a part of the running cell: `undo` takes it back.
 
         Args:
             ours: variables changed on both sides that stay as they are; True for all.
@@ -168,11 +241,15 @@ class Job(Future[Any]):
             The variables that changed.
 
         Raises:
-            BadInput: it is not done; or both sides changed variables that are named in neither.
+            BadInput: it is not done; or both sides changed variables that are named in neither;
+                or what is to stay shares an object with what is not. Nothing was changed.
+            StateNotFound: its state, or what it began from, is gone.
+            CannotRestore: something could not be brought here; nothing was changed.
 
         """
         if self._status not in (DONE, FAILED):
-            raise BadInput(f"job {self.number} is {self._status}: there is nothing to merge")
+            how = "died" if self._status == DIED else f"is {self._status}"
+            raise BadInput(f"job {self.number} {how}: there is nothing to merge")
         return self._owner.merge(self, ours, theirs)
 
     # -- for who runs it -----------------------------------------------------------------------
@@ -190,6 +267,7 @@ class Job(Future[Any]):
 
     def finish(self, result: Any) -> None:
         """Take note that it is done."""
+        self.value, self._reason = result, ""
         self._end(DONE)
         self.set_result(result)
         self._tell()
@@ -200,6 +278,10 @@ class Job(Future[Any]):
         self._end(status)
         self.set_exception(error)
         self._tell()
+
+    def explain(self, reason: str) -> None:
+        """Take note why it is about to be stopped, if the user did not ask for it."""
+        self._reason = reason
 
     def stopped(self) -> None:
         """Take note that it was stopped."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
-from cowtm.display import Report, Table, shorten, size_text, time_text
+from cowtm.display import Report, Table, shorten
+from cowtm.future.board import figures, status_text
 
 if TYPE_CHECKING:
     from cowtm.future.job import Job
@@ -45,14 +46,13 @@ class Jobs(Report, Sequence["Job"]):
 
 def _row(job: Job) -> tuple[object, ...]:
     progress = job.progress
-    memory = job.memory
-    status = f"{job.status} ({job.reason})" if job.reason else job.status
+    ran, memory = figures(job).values()
     return (
         job.number,
         job.name,
-        status,
-        time_text(job.elapsed),
+        status_text(job) + (f" ({job.reason})" if job.reason else ""),
+        ran,
         "" if progress is None else f"{progress:.0%}",
-        "" if memory is None else size_text(memory),
+        memory,
         shorten(job.source.strip().partition("\n")[0], 60),
     )

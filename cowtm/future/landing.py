@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -35,31 +35,76 @@ class Given:
     """Names that are no variables of the state that it makes."""
 
 
-class Handover:
-    """One state on its way to a job, and what comes back: made while nothing is captured.
+class Departure:
+    """A state on its way to any number of jobs: made while nothing is captured.
 
     Args:
         recorder: of the session.
         lookup: at its states.
         delta: from the present to the state.
-        given: what the job has besides.
-        lend: whether the job's process can map memory of this one.
+        lend: whether the jobs' processes can map memory of this one.
 
     """
 
-    def __init__(
-        self, recorder: Recorder, lookup: Lookup, delta: Delta, given: Given, *, lend: bool
-    ) -> None:
+    def __init__(self, recorder: Recorder, lookup: Lookup, delta: Delta, *, lend: bool) -> None:
+        self.recorder = recorder
+        self.lookup = lookup
+        self.lend = lend
+        self.names, self.contents = lookup.whole(delta)
+        self.exchange = Exchange(recorder.mirror)
+        self.sent = self.exchange.send(self.names, self.contents.items(), lend=lend)
+
+
+class Handover:
+    """One state on its way to a job, and what comes back: made while nothing is captured.
+
+    Args:
+        departure: of the state.
+        given: what the job has besides.
+        suspects: variables that may lead to what can't be handed over.
+
+    Attributes:
+        staying: those that do: their objects stay here, the job has nothing of them.
+        edited: modules of the user's that the job imports from another source than the session did.
+
+    """
+
+    def __init__(self, departure: Departure, given: Given, suspects: Iterable[str] = ()) -> None:
+        recorder, contents = departure.recorder, departure.contents
         mirror = recorder.mirror
-        self._lookup = lookup
+        self._lookup = departure.lookup
         self._store = mirror.store
-        self._exchange = Exchange(mirror)
-        names, contents = lookup.whole(delta)
+        self._folder = mirror.kinds.folder
+        loaded = mirror.kinds.modules.loaded()
+        self.edited = [name for name, module in loaded.items() if module.is_edited]
+        self._roots = tuple(dict.fromkeys(module.root for module in loaded.values()))
+        self._exchange = departure.exchange.another()
         with recorder.lent({**given.variables, **given.hidden}) as (slot, lent):
             self._lent = {node: content for node, content in lent.items() if node not in contents}
-            names[LENT] = slot
-            self._sent = self._exchange.send(names, {**self._lent, **contents}.items(), lend=lend)
+            self._sent = self._exchange.send(
+                {**departure.names, LENT: slot},
+                self._lent.items(),
+                lend=departure.lend,
+                before=departure.sent,
+            )
         self._hidden = tuple(given.hidden)
+        names = departure.names
+        self.staying = {name for name in suspects if self._stays(names.get(name), contents)}
+
+    def _stays(self, slot: Any, contents: Mapping[Node, Content]) -> bool:
+        """Tell whether a slot leads to an object of which the job has nothing."""
+        seen: set[Any] = set()
+        stack = [slot] if self._exchange.staying else []
+        while stack:
+            node = stack.pop()
+            if type(node) is not Node or node in seen:
+                continue
+            if node in self._exchange.staying:
+                return True
+            seen.add(node)
+            if node in contents:
+                stack += contents[node].nodes()
+        return False
 
     @property
     def lost(self) -> tuple[str, ...]:
@@ -68,7 +113,15 @@ class Handover:
 
     def start(self, number: int, surroundings: Surroundings, *, reseed: bool) -> bytes:
         """Give what a worker begins with, pickled."""
-        start = Start(number, self._sent.bundle, surroundings, reseed, self._hidden)
+        start = Start(
+            number,
+            self._sent.bundle,
+            surroundings,
+            reseed,
+            self._hidden,
+            self._folder,
+            self._roots,
+        )
         return pickle.dumps(start, pickle.HIGHEST_PROTOCOL)
 
     def land(self, timeline: Timeline, number: Number, end: End, **known: Any) -> State:
@@ -87,7 +140,7 @@ class Handover:
         stored = self._store.stored
         with Mapped() as mapped:
             received = self._exchange.receive(end.bundle, _Copier(self._store, mapped))
-        delta = timeline.path_to_expected(self._lookup.here, number)
+        delta = timeline.path_to_origin(self._lookup.here, number)
         return timeline.land(
             number,
             self._step(delta, received),

@@ -6,16 +6,17 @@ kernel to start.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from cowtm.errors import WorkerDied
-from cowtm.future.worker import Worker
+from cowtm.errors import BadInput, WorkerDied
+from cowtm.future.job import GRACE
 
-GRACE = 3.0
-"""Seconds, by default: what takes longer to give up is hardly going to."""
+if TYPE_CHECKING:
+    from cowtm.future.worker import Worker
 
 
 class Assignment(Protocol):
@@ -31,25 +32,31 @@ class Assignment(Protocol):
         """Take note that no worker could be started."""
 
 
-MakeWorker: TypeAlias = Callable[[], Worker]
+MakeWorker: TypeAlias = "Callable[[], Worker]"
 
 
 class Pool:
     """Runs assignments on workers, as many at a time as it may.
 
-    Thread safety: every call may come from any thread.
+    Thread safety: every call may come from any thread. A process that was forked off leaves the
+    workers alone.
 
     Args:
         make: makes a worker, which is not started yet.
         size: workers at a time.
 
     Attributes:
+        lends: whether its workers can map memory of this process; who changes what they are made by
+            has them renewed.
         grace: seconds that a job has to end after an interrupt, before its worker is killed.
 
     """
 
     def __init__(self, make: MakeWorker, size: int) -> None:
         self.grace = GRACE
+        self.lends = True
+        self._made = 0
+        """How often the way was changed that workers are made in."""
         self._make = make
         self._size = size
         self._waiting: deque[Assignment] = deque()
@@ -59,6 +66,7 @@ class Pool:
         self._threads: set[threading.Thread] = set()
         self._workers: set[Worker] = set()
         self._closed = False
+        self._process = os.getpid()
         self._change = threading.Condition()
 
     @property
@@ -74,7 +82,14 @@ class Pool:
             self._change.notify_all()
 
     def submit(self, assignment: Assignment) -> None:
-        """Run something as soon as a worker is free; in order."""
+        """Run something as soon as a worker is free; in order.
+
+        Raises:
+            BadInput: this process was forked off the one that has the workers.
+
+        """
+        if self._is_forked:
+            raise BadInput("a process that was forked off can't run anything in the background")
         with self._change:
             self._waiting.append(assignment)
             self._hire()
@@ -82,6 +97,8 @@ class Pool:
 
     def withdraw(self, assignment: Assignment) -> bool:
         """Take something back that no worker has begun with; tells whether that was so."""
+        if self._is_forked:
+            return False
         with self._change:
             if assignment in self._waiting:
                 self._waiting.remove(assignment)
@@ -90,6 +107,8 @@ class Pool:
 
     def interrupt(self, assignment: Assignment) -> None:
         """Interrupt what runs; if that does not end it, its worker is killed."""
+        if self._is_forked:
+            return
         with self._change:
             worker = self._running.get(assignment)
         if worker is None:
@@ -104,8 +123,16 @@ class Pool:
         with self._change:
             self._hire()
 
+    def renew(self) -> None:
+        """Have no more assignments run by the workers that there are."""
+        with self._change:
+            self._made += 1
+            self._change.notify_all()
+
     def close(self) -> None:
         """End all workers now; what waits is not run."""
+        if self._is_forked:
+            return
         with self._change:
             self._closed = True
             self._waiting.clear()
@@ -115,6 +142,11 @@ class Pool:
             worker.kill()
         for thread in threads:
             thread.join()
+
+    @property
+    def _is_forked(self) -> bool:
+        """Whether this is another process: its locks may be held by threads that it has not."""
+        return os.getpid() != self._process
 
     def _hire(self) -> None:
         """Start threads: for all that waits, and one ahead."""
@@ -127,50 +159,59 @@ class Pool:
 
     def _serve(self) -> None:
         """Be a worker's thread, as long as the worker is of use."""
-        try:
-            self._work()
-        finally:
-            with self._change:
-                self._threads.discard(threading.current_thread())
-                if self._waiting:
-                    self._hire()
-
-    def _work(self) -> None:
-        worker = self._make()
         with self._change:
+            made = self._made
+            worker = self._make()
             self._workers.add(worker)
+            waiting = [*self._waiting]
+        started = False
         try:
             with worker:
-                while (assignment := self._next(worker)) is not None:
-                    usable = assignment.run(worker)
-                    if not self._over(assignment, usable=usable):
-                        return
-        except WorkerDied as error:  # it did not even start
-            self._give_up(error)
+                started = True
+                self._work(worker, made)
+        except WorkerDied as error:
+            self._give_up(error, waiting)
         finally:
             with self._change:
                 self._workers.discard(worker)
+                self._threads.discard(threading.current_thread())
+                if started or set(self._waiting) - set(waiting):  # or it would be tried for ever
+                    self._hire()
 
-    def _next(self, worker: Worker) -> Assignment | None:
-        with self._change:
-            self._change.wait_for(
-                lambda: self._waiting or self._closed or len(self._threads) > self._size
-            )
-            self._idle -= 1
-            if self._closed or not self._waiting:
-                return None
-            assignment = self._waiting.popleft()
-            self._running[assignment] = worker
-            self._hire()
-            return assignment
+    def _work(self, worker: Worker, made: int) -> None:
+        """Run what comes, until the worker is of no more use."""
+        goes_on = True
+        while goes_on:
+            goes_on = self._run_next(worker, made)
 
-    def _over(self, assignment: Assignment, *, usable: bool) -> bool:
-        """Take note that an assignment is over; tells whether its worker goes on."""
+    def _run_next(self, worker: Worker, made: int) -> bool:
+        """Run what comes next, and let go of it; tells whether the worker is of more use."""
+        assignment = self._next(worker, made)
+        if assignment is None:
+            return False
+        usable = assignment.run(worker)
         with self._change:
             del self._running[assignment]
             self._idle += usable
             self._change.notify_all()
         return usable
+
+    def _next(self, worker: Worker, made: int) -> Assignment | None:
+        """Give what the worker is to do next; None if it is to end."""
+        with self._change:
+
+            def is_over() -> bool:
+                return self._closed or len(self._threads) > self._size or made != self._made
+
+            self._change.wait_for(lambda: self._waiting or is_over())
+            self._idle -= 1
+            if is_over() or not worker.is_alive:
+                self._threads.discard(threading.current_thread())
+                return None
+            assignment = self._waiting.popleft()
+            self._running[assignment] = worker
+            self._hire()
+            return assignment
 
     def _kill_later(self, assignment: Assignment, worker: Worker) -> None:
         with self._change:
@@ -178,12 +219,15 @@ class Pool:
         if not over:
             worker.kill()
 
-    def _give_up(self, error: WorkerDied) -> None:
-        """Tell all that waits that no worker could be started, unless one is at work."""
+    def _give_up(self, error: WorkerDied, waiting: list[Assignment]) -> None:
+        """Tell what waited for a worker that could not be started, unless another is at work.
+
+        What came since then may have better luck: the reason may be gone.
+        """
         with self._change:
             self._idle -= 1
-            hopeless = [] if self._running else [*self._waiting]
-            if hopeless:
-                self._waiting.clear()
+            hopeless = [] if self._running else [a for a in waiting if a in self._waiting]
+            for assignment in hopeless:
+                self._waiting.remove(assignment)
         for assignment in hopeless:
             assignment.fail(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,8 +11,9 @@ from cowtm.future.job import DIED, FAILED, Job
 
 if TYPE_CHECKING:
     from cowtm.future.inside import End
+    from cowtm.future.kernel import Message
     from cowtm.future.landing import Handover
-    from cowtm.future.worker import Message, Worker
+    from cowtm.future.worker import Outcome, Worker
 
 
 class Lands(Protocol):
@@ -38,6 +40,7 @@ class Running:
 
     Attributes:
         is_stopped: whether it is to end.
+        start: what its worker begins with, pickled.
 
     """
 
@@ -45,26 +48,58 @@ class Running:
         self.job = job
         self.is_stopped = False
         self._handover = handover
-        self._start = start
+        self.start = start
         self._lands = lands
+        self._is_landing = False
+        self._lock = threading.Lock()
+
+    def stop(self) -> bool:
+        """Have it end; tells whether it will: not once what it did is being made a state."""
+        with self._lock:
+            self.is_stopped = not self._is_landing
+            return self.is_stopped
+
+    @property
+    def source(self) -> str:
+        """What its cell is."""
+        return self.job.source
+
+    def begin(self) -> None:
+        """Take note that it is on its way to a worker of which nothing is known."""
+        self.job.begin(lambda: None)
 
     def run(self, worker: Worker) -> bool:
         """Run on a worker; tells whether the worker is as good as new afterwards."""
         job = self.job
-        job.begin(lambda: worker.memory)
         try:
-            outcome = worker.run(self._start, job.source, lambda said: self._lands.hear(job, said))
-            if not self.is_stopped:
-                self.land(outcome.end, outcome.error)
+            if not job.running():
+                job.begin(lambda: worker.memory)
+            outcome = worker.run(
+                self.start,
+                job.source,
+                lambda said: self._lands.hear(job, said),
+                lambda: not self.is_stopped,
+            )
+            self._take(outcome)
         except WorkerDied as error:
             self.fail(error)
+            return False
         except Exception as error:  # noqa: BLE001  the session goes on, whatever a job runs into
             self._end(JobFailed(f"{type(error).__name__}: {error}"), FAILED)
-        else:
-            if self.is_stopped:
-                self.stopped()
+            return False
+        try:
             return worker.clear()
-        return False
+        except (WorkerDied, RuntimeError):  # it is of no more use, but the job is over
+            return False
+
+    def _take(self, outcome: Outcome | None) -> None:
+        """Take what a worker says."""
+        with self._lock:
+            self._is_landing = not self.is_stopped
+        if outcome is not None and self._is_landing:
+            self.land(outcome.end, outcome.error)
+        else:
+            self.stopped()
 
     def land(self, end: End, error: Mapping[str, Any] | None) -> None:
         """Make a state of what the cell did, and tell the job."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from traitlets import Bool, Float, Int, TraitError, Unicode, Union, validate
+from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, Union, validate
 from traitlets.config import Configurable
 
 from cowtm.budgets import AUTO, bytes_of
 from cowtm.errors import BadInput
+from cowtm.future.job import GRACE
+from cowtm.future.outputs import LIMIT
+from cowtm.ipython import batch
 from cowtm.recorder import RECHECK
 
 
@@ -64,6 +67,37 @@ class TimeMachine(Configurable):  # the name that %config shows
         min=1,
         help="Cells that run in the background at a time; others wait. By default as many as the "
         "machine has processors.",
+    ).tag(config=True)
+
+    worker_kernel = Unicode(
+        "",
+        help="The installed kernel that runs cells in the background: a name of "
+        "'jupyter kernelspec list', whose provisioner may start it on another machine, where cowtm "
+        "must be installed too. By default this Python's own, which takes over memory without "
+        "copying it.",
+    ).tag(config=True)
+
+    cancel_grace = Float(
+        GRACE,
+        min=0.0,
+        help="Seconds that a cell in the background has to end when it is cancelled, before its "
+        "process is ended.",
+    ).tag(config=True)
+
+    background = Enum(
+        (batch.AUTO, batch.ALWAYS, batch.WAIT, batch.FOREGROUND),
+        default_value=batch.AUTO,
+        help="Where %%%%future cells run. 'always': in the background. 'wait': there too, and the "
+        "cell waits for its end, and fails if it fails. 'foreground': here, as if %%%%future were "
+        "not there. 'auto': in the background; but where a program runs the notebook (nbclient, "
+        "papermill, nbconvert), which drops what comes after a cell's end, the cell waits.",
+    ).tag(config=True)
+
+    output_limit = Int(
+        LIMIT,
+        min=1000,
+        help="Characters of a cell's outputs that are recorded for tm.replay; of more, the "
+        "beginning and the end. All cells together may have 64 times as many.",
     ).tag(config=True)
 
     @validate("memory_budget", "disk_budget")

@@ -1,80 +1,61 @@
-"""Where the output of cells in the background is shown: under the cell that started them."""
+"""What a user sees a session through: a notebook's page, or a terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from cowtm.future.worker import Message
+    from cowtm.future.job import Job
+    from cowtm.future.kernel import Message
+    from cowtm.future.outputs import Outputs
+    from cowtm.transcript import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the output of a job is shown."""
+
+    request: Mapping[str, Any]
+    """Header of the request to execute the cell that started it; empty in a terminal."""
+    waits: bool
+    """Whether that cell waits for the job."""
 
 
 class Frontend(Protocol):
-    """Shows output of cells that may be over."""
+    """What a user sees a session through."""
 
-    def here(self) -> Any:
-        """Tell the cell that runs: what `show` wants to know."""
+    @property
+    def drops_late_output(self) -> bool:
+        """Whether nobody sees what comes after the running cell's end."""
 
-    def show(self, cell: Any, message: Message) -> None:
-        """Show something in a cell, from any thread."""
+    def start(self) -> None:
+        """Begin to take down what cells put out."""
 
+    def stop(self) -> None:
+        """Leave everything as it was."""
 
-class Notebook:
-    """Shows output in the notebooks and consoles that a kernel serves.
+    def begin(self, number: int) -> Outputs:
+        """Take note that a cell of some number begins; gives what its outputs go into."""
 
-    Args:
-        shell: the kernel's.
+    def end(self, number: int, outputs: Outputs) -> None:
+        """Take note that a cell ended."""
 
-    """
+    def here(self) -> Place:
+        """Tell where the cell that runs is."""
 
-    def __init__(self, shell: Any) -> None:
-        self._kernel = shell.kernel
-        self._shell = shell
+    def waiting(self) -> Any:
+        """Have the running cell wait for the jobs that are started in a block."""
 
-    def here(self) -> Any:
-        """Tell the cell that runs: the request to execute it."""
-        return self._shell.get_parent()
+    def show(self, job: Job, message: Message) -> None:
+        """Show what a job's cell puts out, from any thread."""
 
-    def show(self, cell: Any, message: Message) -> None:
-        """Send it as if the cell did."""
-        kernel = self._kernel
-        kernel.session.send(
-            kernel.iopub_socket,
-            message.kind,
-            dict(message.content),
-            parent=cell,
-            ident=f"kernel.{kernel.ident}.{message.kind}".encode(),
-            metadata=dict(message.metadata),
-            buffers=message.buffers,
-        )
+    def put(self, place: Place, kind: str, content: Mapping[str, Any]) -> None:
+        """Show something of ours in a cell that may be over, from any thread."""
 
+    def replay(self, outputs: Iterable[Output]) -> None:
+        """Show outputs again, in the cell that runs."""
 
-class Terminal:
-    """Shows output in a terminal: text, as it comes.
-
-    Args:
-        shell: the terminal's.
-
-    """
-
-    def __init__(self, shell: Any) -> None:
-        self._shell = shell
-
-    def here(self) -> Any:
-        """Tell nothing: a terminal has no cells."""
-        return None
-
-    def show(self, cell: Any, message: Message) -> None:
-        """Print it."""
-        del cell
-        content = message.content
-        if message.kind == "stream":
-            print(content["text"], end="")  # noqa: T201  the job's own output
-        elif message.kind == "error":
-            print("\n".join(content["traceback"]))  # noqa: T201
-        elif "data" in content:
-            print(content["data"].get("text/plain", ""))  # noqa: T201
-
-
-def frontend_of(shell: Any) -> Frontend:
-    """Give what shows output of a shell's cells."""
-    return Notebook(shell) if getattr(shell, "kernel", None) is not None else Terminal(shell)
+    def flush(self) -> None:
+        """Show what could not be shown while something else had the user's attention."""

@@ -11,20 +11,26 @@ from typing import TYPE_CHECKING, Any
 from traitlets import TraitError
 
 from cowtm.errors import BadInput
+from cowtm.future.record import Record
 from cowtm.interrupts import deferred_interrupts
+from cowtm.ipython.batch import Batch
 from cowtm.ipython.completion import Suggestions
 from cowtm.ipython.config import TimeMachine as Settings
-from cowtm.ipython.future import Background, FutureMagics
+from cowtm.ipython.future import Background, FutureMagics, write_to_terminal
 from cowtm.ipython.idle import Idle
 from cowtm.ipython.magics import TravelMagics
+from cowtm.ipython.notebook import Notebook
 from cowtm.ipython.numbering import Numbering, is_inside
 from cowtm.ipython.patch import run_cells_on, stop_cells_on
+from cowtm.ipython.terminal import Terminal
 from cowtm.keeper import Limits
 from cowtm.machine import TimeMachine
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
+    from cowtm.future.outputs import Outputs
+    from cowtm.ipython.frontend import Frontend
     from cowtm.scribe import Cell
     from cowtm.timeline import State
 
@@ -32,6 +38,9 @@ NAME = "tm"
 """What the time machine is called in the namespace."""
 
 EXTENSION = "cowtm"
+_LAST = ("_", "__", "___")
+"""What IPython binds the last results to."""
+
 _OF_IPYTHON = frozenset({"exit", "quit", "get_ipython", "open"})
 """Names that IPython binds, besides those of inputs and results."""
 
@@ -63,6 +72,8 @@ class _Running:
     """What IPython says of it; None for the one that loads the extension."""
     cell: Cell
     """What the time machine knows of it."""
+    outputs: Outputs
+    """What it puts out."""
     stored: bool
     """Whether it is in the history, and has a number of its own."""
     thread: int = field(default_factory=threading.get_ident)
@@ -106,11 +117,17 @@ class Session:
         )
         self._idle = Idle(self.machine.glance, self._say)
         self.settings = _settings(shell)
+        record = Record(lambda: self.settings.output_limit)
+        self._frontend = _frontend(shell, record)
         self._displaced = _NOTHING
         self._suggest = Suggestions(self.machine).suggest
         self._magics: list[Any] = []
+        self._batch = Batch(self.settings, self._frontend)
+        self._strip = self._batch.strip
         self._running: list[_Running] = []
-        self._background = Background(shell, self.settings, lambda: bool(self._running))
+        self._background = Background(
+            shell, self.settings, lambda: bool(self._running), self._frontend, record
+        )
 
     def start(self) -> None:
         """Set every hook, and record what is there as the first state."""
@@ -122,16 +139,25 @@ class Session:
         self.settings.observe(self._apply_settings)
         shell.configurables.append(self.settings)
         machine.on_future(self._background.make)
+        machine.on_replay(self._frontend.replay)
+        machine.on_terminal(write_to_terminal)
         # which add themselves to the configurables
-        self._magics = [TravelMagics(shell, machine), FutureMagics(shell, machine)]
+        self._magics = [
+            TravelMagics(shell, machine),
+            FutureMagics(shell, machine, self._batch, self._background),
+        ]
         shell.register_magics(*self._magics)
         shell.Completer.custom_matchers.append(self._suggest)
+        shell.input_transformers_cleanup.append(self._strip)
         run_cells_on(machine.recorder.view)
+        self._frontend.start()
         running = self._numbering.running
         machine.begin(shell.execution_count - 1 if running is None else running - 1)
         if running is not None:
             source = shell.history_manager.input_hist_raw[-1]
-            self._running.append(_Running(None, machine.begin_cell(source), stored=True))
+            outputs = self._frontend.begin(running)
+            cell = machine.begin_cell(source, None, outputs)
+            self._running.append(_Running(None, cell, outputs, stored=True))
         shell.events.register("pre_run_cell", self._before_cell)
         shell.events.register("post_run_cell", self._after_cell)
 
@@ -143,25 +169,34 @@ class Session:
         self._idle.enabled = False
         self._idle.end()
         stop_cells_on(self.machine.recorder.view)
+        self._frontend.stop()
         self._remove_magics()
         for ours in (self.settings, *self._magics):
             if ours in shell.configurables:
                 shell.configurables.remove(ours)
         if self._suggest in shell.Completer.custom_matchers:
             shell.Completer.custom_matchers.remove(self._suggest)
+        if self._strip in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.remove(self._strip)
         self.settings.unobserve_all()
         self._take_name_away()
         self.machine.close()
+        self._background.close()
 
     # -- cells ---------------------------------------------------------------------------------
 
     def _before_cell(self, info: ExecutionInfo) -> None:
         try:
             self._idle.end()
+            self._frontend.flush()
             self._let_go_of_lost_cells()
             self._numbering.begin(stored=info.store_history)
-            cell = self.machine.begin_cell(info.raw_cell or "", getattr(info, "cell_id", None))
-            self._running.append(_Running(info, cell, stored=bool(info.store_history)))
+            outputs = self._frontend.begin(self._numbering.current())
+            cell = self.machine.begin_cell(
+                info.raw_cell or "", getattr(info, "cell_id", None), outputs
+            )
+            stored = bool(info.store_history)
+            self._running.append(_Running(info, cell, outputs, stored=stored))
         except Exception as error:  # noqa: BLE001  a recording error never breaks the user's cell
             self._say(f"cowtm: {type(error).__name__} before the cell: {error}")
 
@@ -171,6 +206,7 @@ class Session:
                 self._end_cell(result)
             self._background.bind_results()
             self.machine.catch_up()
+            self._frontend.flush()
             self._idle.begin()
         except KeyboardInterrupt:
             self._say("cowtm: the interrupt came while the cell was recorded; it is recorded.")
@@ -195,6 +231,8 @@ class Session:
         if not running.stored:
             number = None
         self._numbering.end(number)
+        if number is not None:
+            self._frontend.end(number, running.outputs)
         self.machine.end_cell(number, value, error, running.cell)
         if isinstance(error, ValueError) and "cannot resize an array" in str(error):
             self._say(
@@ -224,6 +262,8 @@ class Session:
     def _is_hidden(self, name: str, value: object) -> bool:
         if name == NAME:
             return value is self.machine
+        if name in _LAST:  # bound by the user, it is the user's: IPython leaves it alone then
+            return getattr(self.shell.displayhook, name, _NOTHING) is value
         # What a profile's startup files bind is hidden by IPython too, but is the user's.
         of_ipython = self.shell.user_ns_hidden if name in _OF_IPYTHON else self._own_names
         return of_ipython.get(name, _NOTHING) is value
@@ -247,6 +287,9 @@ class Session:
             names.setdefault(name, value)
         for name in _OF_IPYTHON & self.shell.user_ns_hidden.keys():
             names.setdefault(name, self.shell.user_ns_hidden[name])
+        if not names.keys() >= {*_LAST}:
+            last = {name: getattr(self.shell.displayhook, name) for name in _LAST}
+            self.shell.push(last, interactive=False)
 
     def _take_name_away(self) -> None:
         shell = self.shell
@@ -286,6 +329,7 @@ class Session:
         settings = self.settings
         self.machine.recorder.recheck = settings.recheck
         self._idle.enabled = settings.idle_check
+        self._background.apply_settings()
         self.machine.limits = Limits(
             memory=settings.memory_budget,
             disk=settings.disk_budget,
@@ -299,6 +343,12 @@ class Session:
     def _say_travel(self, line: str) -> None:
         if self.settings.announce or line.startswith("cowtm:"):
             self._say(line)
+
+
+def _frontend(shell: Any, record: Record) -> Frontend:
+    """Give what the user sees a shell through."""
+    is_kernel = getattr(shell, "kernel", None) is not None
+    return Notebook(shell, record) if is_kernel else Terminal(shell, record)
 
 
 def _settings(shell: InteractiveShell) -> Settings:

@@ -10,13 +10,16 @@ Elements of structured arrays and numpy's generators are in `records` and `gener
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Sequence
+from pickle import PickleBuffer
 from typing import Any
 
 import numpy as np
 
 from cowtm.chunks import ChunkStore, total, write_back
 from cowtm.kinds import elements, generators, records
+from cowtm.kinds.adopted import adoption
 from cowtm.kinds.base import (
     ByValue,
     Commit,
@@ -26,6 +29,7 @@ from cowtm.kinds.base import (
     differ,
     resolved,
 )
+from cowtm.kinds.lent import Stretch
 from cowtm.kinds.places import (
     Memory,
     address,
@@ -33,6 +37,8 @@ from cowtm.kinds.places import (
     bytes_of,
     can_be_written,
     holds_objects,
+    is_array,
+    is_lent,
     memory_between,
     memory_of,
     root_address,
@@ -40,6 +46,7 @@ from cowtm.kinds.places import (
     set_writeable,
 )
 from cowtm.kinds.views import view_of_objects
+from cowtm.mapping import give_back
 from cowtm.native import SELECT
 
 
@@ -52,10 +59,11 @@ class Header(ByValue):
         dtype: type of the elements.
         offset: bytes from the beginning of the root's memory to the first element.
         writeable: whether the array may be written through.
+        lent: whether what numpy says that its memory belongs to is something of a library's.
 
     """
 
-    __slots__ = ("dtype", "offset", "shape", "strides", "writeable")
+    __slots__ = ("dtype", "lent", "offset", "shape", "strides", "writeable")
 
     def __init__(self, value: Any, offset: int) -> None:
         self.shape: tuple[int, ...] = _shape.__get__(value)
@@ -63,6 +71,18 @@ class Header(ByValue):
         self.dtype: np.dtype[Any] = _without_memory(_dtype.__get__(value))
         self.writeable: bool = _flags.__get__(value).writeable
         self.offset = offset
+        self.lent = False
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Take over what was pickled; types of numpy's own are those that it has one of.
+
+        It tells others, as pickle makes them, from these: it views an array instead of taking it.
+        """
+        for name, held in state[1].items():
+            setattr(self, name, held)
+        dtype = self.dtype
+        if dtype.kind in "biufcO" and dtype.isnative and dtype.metadata is None:
+            self.dtype = np.dtype(dtype.char)
 
     def key(self) -> tuple[object, ...]:
         """Return what two headers are compared by."""
@@ -109,6 +129,8 @@ class ArrayKind(Kind):
         self.layout = Layout(cls)
         self.store = store
         self.calls = cls is not np.ndarray
+        self._filled: dict[int, weakref.ref[Any]] = {}
+        """By identity, arrays that were made with their bytes in them."""
 
     def parts(self, value: Any) -> Sequence[object]:
         """Hash the memory of a root; find the place of a view."""
@@ -127,6 +149,7 @@ class ArrayKind(Kind):
                 body = elements.read(_flat(value), self.store)
             else:
                 body = list(self.store.split(memory_between(low, high), dtype.itemsize))
+        header.lent = not dtype.hasobject and is_lent(value, root)
         return [type(value), header, root, len(body), *body, *self.layout.read(value)]
 
     def same(self, old: object, new: object) -> bool:
@@ -146,8 +169,13 @@ class ArrayKind(Kind):
         cls, header, root = parts[:3]
         if root is not None:
             return _view(cls, header, root)
+        if header.lent:
+            memory: Any = _lent(total(slots[4 : 4 + slots[3]]), writeable=header.writeable)
+            plain = np.ndarray(header.shape, header.dtype, memory, header.offset, header.strides)
+            return plain if cls is np.ndarray else plain.view(cls)
         if _is_packed(header) or 0 in header.shape:
-            return _packed(cls, header)
+            made = self._taken_over(cls, header, slots[4 : 4 + slots[3]])
+            return _packed(cls, header) if made is None else made
         if header.dtype.hasobject:
             return _reordered(cls, header)
         # Axes in any other order, without gaps: an array that owns its memory, as that one did.
@@ -159,6 +187,23 @@ class ArrayKind(Kind):
             # An axis of length one has a stride too, which `concatenate` and `stack` choose so.
             owner = np.concatenate([strided])
         return owner if _strides.__get__(owner) == header.strides else strided
+
+    def _taken_over(self, cls: type, header: Header, chunks: Sequence[Any]) -> Any:
+        """Make an array over memory that holds its bytes already, if there is such."""
+        adopt = adoption()
+        if cls is not np.ndarray or header.dtype.hasobject or header.dtype.kind == "T" or not adopt:
+            return None
+        ready = self.store.ready(chunks)
+        if ready is None:
+            return None
+        order = "C" if _is_c_order(header) else "F"
+        try:
+            made = adopt.array(header.shape, header.dtype, order, *ready)
+        except MemoryError:
+            give_back(*ready)
+            return None
+        self._filled[id(made)] = weakref.ref(made)
+        return made
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """Shape, layout and type can't be changed in place, the bytes can."""
@@ -181,6 +226,8 @@ class ArrayKind(Kind):
         header: Header = parts[1]
         end = 4 + parts[3]
         body = list(parts[4:end])
+        filled = self._filled.pop(id(value), None)
+        is_filled = filled is not None and filled() is value
         attributes = self.layout.plan(value, parts[end:])
 
         def commit() -> object:
@@ -192,7 +239,7 @@ class ArrayKind(Kind):
                     set_writeable(value, wanted=True)
                     flat = _flat(value)
                 elements.write(flat, body)
-            elif parts[2] is None:
+            elif parts[2] is None and not is_filled:
                 write_back(memory_of(value), body)
             set_writeable(value, wanted=header.writeable)
             return displaced, attributes()
@@ -259,8 +306,12 @@ def _packed_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
 
 def _packed(cls: type, header: Header) -> Any:
     """Make an array that owns packed memory."""
-    c_order = header.strides == _packed_strides(header.shape, header.dtype.itemsize)
-    return np.ndarray.__new__(cls, header.shape, header.dtype, order="C" if c_order else "F")
+    order: Any = "C" if _is_c_order(header) else "F"
+    return np.ndarray.__new__(cls, header.shape, header.dtype, order=order)
+
+
+def _is_c_order(header: Header) -> bool:
+    return header.strides == _packed_strides(header.shape, header.dtype.itemsize)
 
 
 def _reordered(cls: type, header: Header) -> Any:
@@ -277,11 +328,25 @@ def _view(cls: type, header: Header, root: Any) -> Any:
         place = header.shape, header.strides, header.offset
         plain = view_of_objects(root, header.dtype, *place)
     else:
-        memory = bytes_of(root)
+        is_lent = header.lent and is_array(root)
+        memory = _as_lent(root, header) if is_lent else bytes_of(root)
         plain = np.ndarray(header.shape, header.dtype, memory, header.offset, header.strides)
     made = plain if cls is np.ndarray else plain.view(cls)
     set_writeable(made, wanted=header.writeable)
     return made
+
+
+def _as_lent(root: Any, header: Header) -> Any:
+    """View the bytes of an array as a library lends them: numpy does not know whose they are."""
+    low, high = bounds(root, address(root))
+    writeable = header.writeable or _flags.__get__(root).writeable
+    return np.asarray(Stretch(low, high - low, root, writeable=writeable))
+
+
+def _lent(size: int, *, writeable: bool) -> Any:
+    """Make memory that an array may lie in but does not own; what may not be written never may."""
+    memory = memoryview(bytearray(size))
+    return PickleBuffer(memory if writeable else memory.toreadonly())
 
 
 class UfuncChoice(Kind):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from cowtm.chunks import total, write_back
@@ -24,13 +25,13 @@ from cowtm.kinds.base import (
 )
 from cowtm.kinds.lending import array_in
 from cowtm.kinds.lent import STRETCHES
-from cowtm.kinds.places import bytes_of
+from cowtm.kinds.places import Memory, bytes_of, is_array
 from cowtm.native import Node
 
 if TYPE_CHECKING:
     from cowtm.chunks import ChunkStore
 
-Piece: TypeAlias = tuple[int, int, int, tuple[Place, ...], tuple[Any, ...], Any]
+Piece: TypeAlias = tuple[int, int, int, tuple[Place | None, ...], tuple[Any, ...], Any]
 """An array without its type: length, nulls (-1: not counted), offset, buffers, children (pieces),
 dictionary (a piece, or None)."""
 
@@ -222,7 +223,7 @@ def _piece_of(struct: Any, type_: Any, buffers: dict[int, Any], memories: Memori
     return struct.length, struct.null_count, struct.offset, tuple(places), children, dictionary
 
 
-def _place(address: int | None, buffers: dict[int, Any], memories: Memories) -> Place:
+def _place(address: int | None, buffers: dict[int, Any], memories: Memories) -> Place | None:
     if address is None:
         return None
     buffer = buffers.get(address)
@@ -280,19 +281,27 @@ class Buffers:
 
     def __init__(self, memories: Sequence[Any]) -> None:
         self._memories = memories
-        self._whole: dict[tuple[int, int, int], Any] = {}
+        self._whole: dict[tuple[int, int, int, bool], Any] = {}
 
-    def at(self, place: Place) -> Any:
+    def at(self, place: Place | None) -> Any:
         """Make the buffer that was at a place."""
         if place is None:
             return None
-        index, start, length, offset, size = place
-        whole = self._whole.get(place[:3])
+        index, start, length, is_mutable, offset, size = place
+        whole = self._whole.get(place[:4])
         if whole is None:
-            memory = memoryview(bytes_of(self._memories[index])).cast("B")
+            memory = _view(self._memories[index], writeable=is_mutable)
             whole = pa.py_buffer(memory[start : start + length])
-            self._whole[place[:3]] = whole
+            self._whole[place[:4]] = whole
         return whole if offset is None else whole.slice(offset, size)
+
+
+def _view(memory: Any, *, writeable: bool) -> memoryview:
+    """View memory as bytes; an array that may not be written now may be written through some."""
+    view = memoryview(bytes_of(memory)).cast("B")
+    if writeable and view.readonly and is_array(memory):
+        view = np.asarray(Memory(memory, memory)).data
+    return view if writeable else view.toreadonly()
 
 
 def _make_array(form: Form, buffers: Buffers) -> Any:

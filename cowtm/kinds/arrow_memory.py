@@ -16,9 +16,10 @@ from cowtm.kinds.lent import STRETCHES, FileMaps
 from cowtm.kinds.mapped import is_anonymous
 from cowtm.kinds.places import BUFFERS, is_array, root_address, root_of
 
-Place: TypeAlias = tuple[int, int, int, int | None, int] | None
-"""A buffer: which of the memories; where in it the buffer begins that this is part of, and how long
-that is; where in that this one begins (None: it is that one), and how long it is."""
+Place: TypeAlias = tuple[int, int, int, bool, int | None, int]
+"""A buffer: which of the memories; where in it the buffer begins that this is part of, how long
+that is, and whether it may be written; where in that this one begins (None: it is that one), and
+how long it is."""
 
 
 class Memories:
@@ -28,7 +29,7 @@ class Memories:
         self.found: list[Any] = []
         self._files = FileMaps()
 
-    def place(self, buffer: Any) -> tuple[int, int, int, int | None, int]:
+    def place(self, buffer: Any) -> Place:
         """Tell the place of a buffer."""
         if not buffer.is_cpu:
             raise NotCapturable("memory of a device")
@@ -41,7 +42,7 @@ class Memories:
         if not known:
             self.found.append(memory)
         offset = None if root is buffer else buffer.address - root.address
-        return index, root.address - start, root.size, offset, buffer.size
+        return index, root.address - start, root.size, root.is_mutable, offset, buffer.size
 
     def _memory(self, root: Any) -> tuple[Any, int]:
         """Return what stands for the memory of a buffer that is part of no other, and its begin."""

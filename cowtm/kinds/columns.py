@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
@@ -31,8 +32,8 @@ Head: TypeAlias = tuple[str, str, tuple[bool, bool], tuple[int, ...]]
 class Heads(ByValue):
     """What columns there are: name, type in words, how sorted, and the parts of its pieces.
 
-    A column of Python's objects has one piece, whose parts are they; others have a piece for each
-    run of memory that polars keeps them in.
+    There is a piece for each run of memory that polars keeps a column in; the parts of one of
+    Python's objects are they.
     """
 
     __slots__ = ("columns", "height")
@@ -62,7 +63,8 @@ class ColumnsKind(Kind):
     def parts(self, value: Any) -> Sequence[object]:
         """Hash the columns; pickle and store those that are new."""
         pairs = self.layout.read(value)
-        made: Any = pairs[pairs.index(self.inner) + 1]
+        at = self._place(pairs)
+        made: Any = pairs[at + 1]
         heads, body = [], list[object]()
         series = self._columns(made)
         for column in series:
@@ -74,7 +76,7 @@ class ColumnsKind(Kind):
         height = made.height() if self.inner == "_df" else len(series[0])
         if height and not series:
             raise NotCapturable(f"{height} rows without columns")
-        return [self.cls, Heads(tuple(heads), height), *body, *self._others(pairs)]
+        return [self.cls, Heads(tuple(heads), height), *body, *pairs[:at], *pairs[at + 2 :]]
 
     def same(self, old: object, new: object) -> bool:
         """Compare heads."""
@@ -144,10 +146,13 @@ class ColumnsKind(Kind):
             said.append(f"{before.height} to {after.height} rows")
         return "; ".join(said or _listed("changed", _changed(old, new)) or ["attributes changed"])
 
-    def _others(self, pairs: Sequence[object]) -> list[object]:
-        """Leave polars' own object out of names and values of attributes that stand in turn."""
-        at = pairs.index(self.inner)
-        return [*pairs[:at], *pairs[at + 2 :]]
+    def _place(self, pairs: Sequence[object]) -> int:
+        """Find the name of polars' own object among names and values that stand in turn."""
+        slots = len(self.layout.members)
+        for at in range(slots, len(pairs), 2):
+            if pairs[at] == self.inner:
+                return at
+        raise NotCapturable("its attributes are held by others too")
 
     def _live(self, value: Any) -> list[Any]:
         """Return the columns that a live object has now."""
@@ -167,8 +172,13 @@ def _series(made: Any) -> Any:
 
 
 def _frame(columns: Sequence[Any]) -> Any:
-    """Make a frame of polars' own of some columns."""
-    return pl.DataFrame(columns)._df  # noqa: SLF001
+    """Make a frame of polars' own of some columns; `replace_column` lets two have one name."""
+    if len({column.name for column in columns}) == len(columns):
+        return pl.DataFrame(columns)._df  # noqa: SLF001
+    made = pl.DataFrame([column.alias(str(at)) for at, column in enumerate(columns)])._df  # noqa: SLF001
+    for at, column in enumerate(columns):
+        made.replace_column(at, column._s)  # noqa: SLF001
+    return made
 
 
 def _listed(what: str, names: Sequence[str]) -> list[str]:
@@ -207,7 +217,8 @@ class ColumnStore:
     def read(self, column: Any) -> list[Sequence[object]]:
         """Return the pieces of a column: chunks of bytes, or Python's objects."""
         if column.dtype == pl.Object:
-            return [column.to_list()]
+            held = iter(column.to_list())
+            return [list(islice(held, length)) for length in column.chunk_lengths() or [0]]
         if "Object" in str(column.dtype):
             raise NotCapturable(f"column {column.name} holds Python's objects in {column.dtype}")
         return [self._read(piece) for piece in _pieces(column)]
@@ -216,8 +227,9 @@ class ColumnStore:
         """Make a column of its pieces."""
         name, kind, order, _ = head
         if kind == "Object":
-            return pl.Series(name, pieces[0], dtype=pl.Object)
-        made = [self._make(piece) for piece in pieces]
+            made = [pl.Series(name, piece, dtype=pl.Object) for piece in pieces]
+        else:
+            made = [self._make(piece) for piece in pieces]
         column = made[0]
         for piece in made[1:]:
             column.append(piece)

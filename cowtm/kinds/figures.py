@@ -78,11 +78,9 @@ class _PartlyKind(InstanceKind):
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read the attributes, and what stands for those that are told apart."""
-        parts: list[object] = [type(value)]
-        for item in dict.items(self.layout.dict_of(value)):
-            if item[0] not in self.apart:
-                parts += item
-        return [*parts, END, *self.told(value)]
+        apart, items = self.apart, dict.items(self.layout.dict_of(value))
+        own = [part for item in items if item[0] not in apart for part in item]
+        return [type(value), *own, END, *self.told(value)]
 
     def told(self, value: Any) -> Sequence[object]:
         """Tell what the attributes that are left out mean."""

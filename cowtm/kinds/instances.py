@@ -172,8 +172,8 @@ class ExceptionKind(Kind):
         def commit() -> object:
             displaced = [_args.__get__(value), _cause.__get__(value), _context.__get__(value)]
             _args.__set__(value, args)
-            _cause.__set__(value, cause)
-            _context.__set__(value, context)
+            _cause.__set__(value, _exception(cause))
+            _context.__set__(value, _exception(context))
             _suppress.__set__(value, suppress)
             for member, new in fields:
                 displaced.append(_get(member, value))
@@ -187,6 +187,11 @@ _args: Any = BaseException.__dict__["args"]
 _cause: Any = BaseException.__dict__["__cause__"]
 _context: Any = BaseException.__dict__["__context__"]
 _suppress: Any = BaseException.__dict__["__suppress_context__"]
+
+
+def _exception(value: object) -> BaseException | None:
+    """Return an exception; None for what stands for one that was by reference and is gone."""
+    return value if isinstance(value, BaseException) else None
 
 
 def _get(member: Any, value: object) -> object:

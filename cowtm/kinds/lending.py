@@ -68,6 +68,11 @@ def array_in(capsule: object) -> Any:
     return Array.from_address(_pointer_of(capsule, b"arrow_array"))
 
 
+def schema_in(capsule: object) -> Any:
+    """Return the type in a capsule that ``__arrow_c_schema__`` gave, good while that lives."""
+    return Schema.from_address(_pointer_of(capsule, b"arrow_schema"))
+
+
 @contextmanager
 def lent(capsule: object) -> Iterator[tuple[Any, list[Any]]]:
     """Give the schema and the arrays of a capsule that ``__arrow_c_stream__`` gave.

@@ -5,6 +5,8 @@ Its code is not part of a state: a function or class that the module has anew, b
 edited, stays. With an edit that is loaded a module begins anew, and nothing from before is put into
 it: what its code needs now could be missing in it.
 
+A module that was made by hand has no file, so its code is part of a state.
+
 Of Python's built-in names those are recorded that are not as they were: `builtins.print = ...`.
 """
 
@@ -15,6 +17,7 @@ import hashlib
 import sys
 import sysconfig
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from operator import is_
 from pathlib import Path
@@ -49,15 +52,16 @@ class ModuleChoice(Kind):
         self._home = home
         self._folder = folder
         self._known: dict[str, bool] = {}
-        self.tracked = ModuleKind(home, lambda module: self.select(module) is not None)
+        self._kind = ModuleKind(home, lambda module: self.select(module) is not None)
+        self.tracked = self._kind
 
     def select(self, value: Any) -> Kind | None:
         """A module is recorded when its file is Python below the folder, and is not installed.
 
-        So is the one of Python's built-in names.
+        So is the one of Python's built-in names, and one that was made by hand.
         """
         names = _names_of(value)
-        if names is _BUILTINS:
+        if names is _BUILTINS or _is_made_by_hand(value, names):
             return self.tracked
         file = names.get("__file__")
         if type(file) is not str or names is self._home or self._folder is None:
@@ -68,12 +72,48 @@ class ModuleChoice(Kind):
             own = self._known[file] = self._is_own(Path(file), name, self._folder)
         return self.tracked if own else None
 
+    def loaded(self) -> dict[str, Loaded]:
+        """Tell of the user's own modules that are loaded from files, by name."""
+        below = str(self._folder)
+        found: dict[str, Loaded] = {}
+        for name, module in [*sys.modules.items()]:
+            if type(module) is ModuleType:
+                file = _names_of(module).get("__file__")
+                # most are not: a glance at the text is a tenth of the work
+                if type(file) is str and file.startswith(below) and self.select(module) is not None:
+                    found[name] = Loaded(module, self._kind.is_edited(module))
+        return found
+
     def _is_own(self, file: Path, name: str, folder: Path) -> bool:
         if file.suffix != ".py" or name.partition(".")[0] in ("cowtm", "__main__"):
             return False
         if not file.is_relative_to(folder) or not INSTALLED.isdisjoint(file.parts):
             return False
         return not any(file.is_relative_to(place) for place in _PLACES)
+
+
+def _is_made_by_hand(module: Any, names: dict[str, Any]) -> bool:
+    """Tell what `types.ModuleType` made from what was imported."""
+    name = names.get("__name__")
+    if names.get("__spec__") is not None or "__file__" in names or type(name) is not str:
+        return False
+    return type(module) is ModuleType and sys.modules.get(name) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A module that is loaded."""
+
+    module: ModuleType
+    is_edited: bool
+    """Whether its source is another by now."""
+
+    @property
+    def root(self) -> str:
+        """The folder that it is imported from."""
+        file = Path(str(self.module.__file__))
+        levels = self.module.__name__.count(".") + (file.name == "__init__.py")
+        return str(file.parents[levels]) if levels < len(file.parents) else ""
 
 
 class Definition(ByValue):
@@ -148,7 +188,7 @@ class ModuleKind(Kind):
             names = changed_builtins()
         for name, held in names.items():
             if type(name) is str and name.isidentifier() and not _is_special(name):
-                parts += (name, self._defined(held))
+                parts += (name, held if parts[1] == MADE_BY_HAND else self._defined(held))
         return parts
 
     def _defined(self, value: Any) -> object:
@@ -170,14 +210,17 @@ class ModuleKind(Kind):
     def _digest(self, names: dict[str, Any]) -> str:
         """Return what the source was when the module was loaded the last time, in short."""
         spec = names.get("__spec__")  # loading makes a new one
+        if spec is None:
+            return MADE_BY_HAND
         known = self._digests.get(id(spec))
         if known is None:
-            try:
-                source = Path(names["__file__"]).read_bytes()
-            except (OSError, KeyError):  # the file is gone; built-in names have none
-                source = b""
-            known = self._digests[id(spec)] = spec, hashlib.blake2b(source).hexdigest()[:16]
+            known = self._digests[id(spec)] = spec, _digest_of(names)
         return known[1]
+
+    def is_edited(self, value: Any) -> bool:
+        """Tell whether the source is another by now than when the module was loaded."""
+        names = _names_of(value)
+        return self._digest(names) != _digest_of(names)
 
     def same(self, old: object, new: object) -> bool:
         """Compare names, and definitions by theirs."""
@@ -187,10 +230,14 @@ class ModuleKind(Kind):
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Import the module."""
+        if slots[1] == MADE_BY_HAND:
+            return ModuleType(slots[0])
         return module_again(slots[0])
 
     def fill(self, value: Any, parts: Sequence[Any]) -> None:
-        """Leave it as it is: it belongs to the present."""
+        """Leave it as it is, if it was imported: it belongs to the present."""
+        if parts[1] == MADE_BY_HAND:
+            super().fill(value, parts)
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare putting the names back, unless the source is another by now."""
@@ -207,7 +254,8 @@ class ModuleKind(Kind):
                 reset_builtins()
                 now.clear()
             for name, held in now.items():
-                if name not in wanted and not issubclass(type(held), _CODE):
+                is_code = parts[1] != MADE_BY_HAND and issubclass(type(held), _CODE)
+                if name not in wanted and not is_code:
                     del names[name]
             for name, held in wanted.items():
                 if held is UNSET:
@@ -233,6 +281,19 @@ class ModuleKind(Kind):
             if name not in before or name not in after or differ(before[name], after[name])
         ]
         return f"{', '.join(names[:3])}{', ...' * (len(names) > 3)} changed"  # noqa: PLR2004
+
+
+MADE_BY_HAND = "made by hand"
+"""What stands for the source of a module that has none."""
+
+
+def _digest_of(names: dict[str, Any]) -> str:
+    """Return what the source of a module is now, in short."""
+    try:
+        source = Path(names["__file__"]).read_bytes()
+    except (OSError, KeyError):  # the file is gone; built-in names have none
+        source = b""
+    return hashlib.blake2b(source).hexdigest()[:16]
 
 
 def changed_builtins() -> dict[str, object]:
@@ -327,3 +388,11 @@ def _is_special(name: str) -> bool:
 _module_dict: Any = vars(ModuleType)["__dict__"]
 _names_of = _module_dict.__get__
 _module_of: Any = FunctionType.__dict__["__module__"]
+
+
+def is_installed(name: str) -> bool:
+    """Tell Python's own modules and those of libraries from the user's, by name."""
+    if name.partition(".")[0] in ("", "__main__", "builtins"):
+        return False
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return type(file) is not str or any(file.startswith(place) for place in _PLACES)

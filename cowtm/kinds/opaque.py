@@ -10,7 +10,11 @@ from __future__ import annotations
 import copyreg
 import sys
 import warnings
+from array import array
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain, islice
 from typing import Any, cast
 
 from cowtm.kinds.base import (
@@ -42,6 +46,45 @@ ITERATORS: tuple[type, ...] = (
 to them."""
 
 KindOf = Callable[[Any], Kind | None]
+
+
+def _at_end(make: Callable[[], Any]) -> Callable[[], Any]:
+    """Give a function that makes an iterator that is at its end."""
+
+    def ended() -> Any:
+        made = make()
+        deque(made, maxlen=0)
+        return made
+
+    return ended
+
+
+class _Nothing:
+    """A sequence without elements."""
+
+    def __getitem__(self, index: int) -> Any:
+        raise IndexError(index)
+
+
+_ENDED: list[tuple[type, Callable[[], Any]]] = [
+    (type(make()), _at_end(make))
+    for make in (
+        lambda: iter([]),
+        lambda: reversed([]),
+        lambda: iter(()),
+        lambda: reversed(()),
+        lambda: iter(""),
+        lambda: iter("\u20ac"),
+        lambda: iter(b""),
+        lambda: iter(bytearray()),
+        lambda: iter(array("b")),
+        lambda: iter(_Nothing()),
+        chain,
+        lambda: islice((), 0),
+    )
+]
+"""Types of iterators that do not say of what type they are once they are at their end, and makers
+of those. What they reduce to then would be a fresh one of another type."""
 
 
 class Shape(ByValue):
@@ -109,11 +152,11 @@ class OpaqueKind(Kind):
         return pieces
 
     def _ask(self, value: Any) -> Any:
-        if not self._warns:
+        with self._unwarned():
             return cast("Any", self.cls).__reduce_ex__(value, PROTOCOL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            return cast("Any", self.cls).__reduce_ex__(value, PROTOCOL)
+
+    def _unwarned(self) -> AbstractContextManager[object]:
+        return warnings.catch_warnings(action="ignore") if self._warns else nullcontext()
 
     def same(self, old: object, new: object) -> bool:
         """Compare two leaves by value."""
@@ -135,6 +178,8 @@ class OpaqueKind(Kind):
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Call the function with the arguments, as unpickling does."""
         shape: Shape = parts[0]
+        if _is_at_end(self.cls, shape):
+            return next(ended() for cls, ended in _ENDED if cls is self.cls)
         decoder = Decoder(parts[1:])
         function = decoder.decode(shape.tree[0])
         arguments = decoder.decode(shape.tree[1])
@@ -182,7 +227,8 @@ class OpaqueKind(Kind):
             setter(value, state)
             return
         if hasattr(self.cls, "__setstate__"):
-            self.cls.__setstate__(value, state)
+            with self._unwarned():
+                self.cls.__setstate__(value, state)
             return
         slots = None
         if type(state) is tuple and len(state) == 2:  # noqa: PLR2004  attributes and slots
@@ -193,6 +239,18 @@ class OpaqueKind(Kind):
             mapping.update(state)
         for name, held in (slots or {}).items():
             object.__setattr__(value, name, held)
+
+
+def _is_at_end(cls: type, shape: Shape) -> bool:
+    """Tell an iterator of one of these types that is at its end: it has no state then."""
+    if not any(cls is known for known, _ in _ENDED):
+        return False
+    arguments, state = shape.tree[1:3]
+    return state == _NONE or (cls is islice and len(arguments) == _ITERATOR_AND_STOP)
+
+
+_ITERATOR_AND_STOP = 3
+"""Length of the tree of two arguments."""
 
 
 class Global(Exception):

@@ -14,7 +14,7 @@ from numpy.lib.array_utils import byte_bounds
 from cowtm.kinds import foreign
 from cowtm.kinds.base import NotCapturable
 from cowtm.kinds.buffers import address_of
-from cowtm.kinds.lent import lender_of, memory_under
+from cowtm.kinds.lent import Stretch, lender_of, memory_under
 from cowtm.kinds.mapped import is_anonymous
 
 BUFFERS = (bytes, bytearray, memoryview)
@@ -30,22 +30,14 @@ def root_of(value: Any) -> Any:
     Arrays over mapped files raise: their memory is the file.
     """
     base = _base.__get__(value)
-    if base is None:
+    if base is None or _is_lent_by_library(base):
         return None
-    while True:
-        if type(base) is Memory or (type(base).__name__ == "DummyArray" and hasattr(base, "base")):
-            below = base.base
-        elif is_array(base):
-            below = _base.__get__(base)
-        elif isinstance(base, memoryview) and isinstance(base.obj, np.ndarray | np.void):
-            below = base.obj
-        elif isinstance(base, np.void):
-            below = base.base
-        else:
-            break
-        if below is None:
-            return base if is_array(base) or isinstance(base, np.void) else None
+    last = base if is_array(base) else None  # of the arrays that view the same
+    while (below := _below(base)) is not base:
+        if below is None or _is_lent_by_library(below):
+            return base if isinstance(base, np.void) else last
         base = below
+        last = base if is_array(base) else last
     while type(base) is memoryview and base.obj is not None:
         base = base.obj
     if type(base).__name__ == "mmap" and not is_anonymous(base):
@@ -55,7 +47,67 @@ def root_of(value: Any) -> Any:
         return foreign.root_of(base) or base
     if isinstance(base, BUFFERS) or type(base).__name__ in ("array", "mmap"):
         return base
-    return memory_under(base, address(value))
+    if type(base) is np.nditer:
+        return _operand_at(base, address(value))
+    under = memory_under(base, address(value))
+    return under if under is not None else last
+
+
+def _operand_at(iterator: Any, where: int) -> Any:
+    """Return the root of the array of which an iterator gave an element; None if it has a buffer.
+
+    Raises:
+        NotCapturable: the iterator is closed, so numpy does not keep the array any more.
+
+    """
+    try:
+        operands = iterator.operands
+    except ValueError as error:
+        msg = "an element of an iterator that is closed"
+        raise NotCapturable(msg) from error
+    for operand in operands:
+        low, high = bounds(operand, address(operand))
+        if low <= where < high:
+            root = root_of(operand)
+            return operand if root is None else root
+    return None
+
+
+def _below(base: Any) -> Any:
+    """Return what an object beneath an array views itself; the object if that is not for numpy."""
+    if is_array(base):
+        return _base.__get__(base)
+    if type(base) is Stretch:
+        return base.lender
+    if isinstance(base, memoryview):
+        return base.obj if isinstance(base.obj, np.ndarray | np.void) else base
+    if type(base) is Memory or isinstance(base, np.void):
+        return base.base
+    is_numpys = type(base).__name__ == "DummyArray" and hasattr(base, "base")
+    return base.base if is_numpys else base
+
+
+def _is_lent_by_library(base: Any) -> bool:
+    """Tell what is beneath the array over a stretch of a library's memory, which is a root."""
+    return type(base) is Stretch and not is_array(base.lender)
+
+
+def is_lent(value: Any, root: Any) -> bool:
+    """Tell whether numpy says of an array that its memory belongs to something of a library's.
+
+    Args:
+        value: the array.
+        root: what `root_of` gave for it.
+
+    """
+    base = _base.__get__(value)
+    while is_array(base) or type(base) is memoryview:
+        base = base.obj if type(base) is memoryview else _base.__get__(base)
+    if base is None or type(base) is Stretch:
+        return base is not None
+    if root is None:
+        return type(base) is not Memory
+    return is_array(root) and lender_of(base) is not None
 
 
 def is_array(value: Any) -> bool:
@@ -167,7 +219,6 @@ def bytes_of(root: Any) -> Any:
         return root if file is None else file.bytes_of(root)
     plain = np.ndarray.view(root, np.ndarray)
     flags = plain.flags
-    if not (flags.c_contiguous or flags.f_contiguous):
-        msg = "a view of an array with gaps"
-        raise NotCapturable(msg)
+    if not (flags.c_contiguous or flags.f_contiguous):  # its axes are in another order
+        return np.asarray(Memory(plain, root))
     return (plain if flags.c_contiguous else plain.T).reshape(-1).view(np.uint8)

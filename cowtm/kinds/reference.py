@@ -15,28 +15,63 @@ from types import (
     GeneratorType,
     TracebackType,
 )
-from typing import Any
+from typing import Any, NoReturn
 
+from cowtm.errors import NotHere
 from cowtm.kinds.base import Kind, mro_of, name_of
 from cowtm.native import REFERENCE
 
 
 class Lost:
-    """Stands where an object was that could only be kept by reference and is gone.
+    """Stands where an object was that could only be kept by reference and is not here.
+
+    To have it does no harm; to use it in whatever way raises `NotHere`.
 
     Attributes:
         what: what it was, in words.
 
     """
 
-    __slots__ = ("__weakref__", "what")
+    __slots__ = ("__weakref__", "_name", "_why", "what")
 
     def __init__(self, what: str) -> None:
         self.what = what
+        self._name = ""
+        self._why = "was kept by reference only, and is gone"
+
+    def explain(self, why: str, name: str = "") -> None:
+        """Say why it is not here, and what variable it is bound to."""
+        self._why = why
+        self._name = name or self._name
 
     def __repr__(self) -> str:
         """Say what was here."""
-        return f"<lost: {self.what}; it was kept by reference only, and is gone>"
+        return f"<lost: {self.what}; it {self._why}>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say why there is nothing."""
+        if name in Lost.__slots__:  # of one that is being made
+            raise AttributeError(name)
+        named = f"{self._name}: " if self._name else ""
+        raise NotHere(f"{named}{self.what} {self._why}")
+
+    def __bool__(self) -> bool:
+        """Be there, as the object was."""
+        return True
+
+    def __iter__(self) -> Any:
+        """Be what iterators go over, so that those can be made again; the first step raises."""
+        return self
+
+    __aiter__ = __iter__
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        self.__getattr__("")
+        raise AssertionError
+
+    __call__ = __enter__ = __exit__ = __aenter__ = __aexit__ = __await__ = _refuse
+    __next__ = __anext__ = __len__ = __contains__ = _refuse
+    __getitem__ = __setitem__ = __delitem__ = _refuse
 
 
 class ReferenceKind(Kind):
@@ -131,7 +166,7 @@ LASTING: dict[tuple[str, str], str] = {
 """The same for what costs nothing to hold, and what an object made anew could not do without."""
 
 QUIET: dict[tuple[str, str], str] = {
-    ("logging", "Filterer"): "a logger",
+    ("logging", "Logger"): "a logger",
     ("ipykernel.iostream", "OutStream"): "the output of cells",
     ("logging", "Manager"): "the logging manager",
     ("IPython.core.interactiveshell", "InteractiveShell"): "the shell",
@@ -145,7 +180,8 @@ QUIET: dict[tuple[str, str], str] = {
 
 def reference_for(cls: type) -> ReferenceKind | None:
     """Give the kind of a type whose objects are never recorded, or None."""
-    if name_of(cls)[0].partition(".")[0] == "cowtm" and not issubclass(cls, dict):
+    is_ours = name_of(cls)[0].partition(".")[0] == "cowtm"
+    if is_ours and not issubclass(cls, dict | BaseException):
         # Our own reports: recording them would record the recording.
         return ReferenceKind("a report of cowtm", resource=True, quiet=True)
     for known, what in RESOURCES.items():

@@ -53,6 +53,7 @@ from cowtm.kinds.functions import (
     ViewKind,
     WrapperKind,
 )
+from cowtm.kinds.guarded import GuardedKind, is_guarded
 from cowtm.kinds.instances import (
     VALUE_BASES,
     ExceptionKind,
@@ -122,7 +123,11 @@ LEAF_NAMES: frozenset[tuple[str, str]] = frozenset(
         ("typing", "_GenericAlias"),
         ("typing", "_SpecialForm"),
         ("typing", "TypeVar"),
+        ("typing", "ParamSpec"),
+        ("typing", "TypeVarTuple"),
+        ("typing", "NewType"),
         ("_struct", "Struct"),
+        ("sqlite3", "Row"),
         ("_regex", "Match"),
         ("_regex", "Pattern"),
     }
@@ -207,14 +212,22 @@ class Kinds:
     Args:
         home: the namespace.
         store: where memory goes.
+        folder: the notebook's: modules below it are the user's own. The present one if left out.
+
+    Attributes:
+        modules: tells the user's own modules.
 
     """
 
-    def __init__(self, home: dict[str, Any], store: ChunkStore) -> None:
+    def __init__(
+        self, home: dict[str, Any], store: ChunkStore, folder: pathlib.Path | None = None
+    ) -> None:
+        self.folder = folder_here() if folder is None else folder
         self._home = home
         self._store = store
         self._classes = ClassChoice(home)
         self._known: dict[int, tuple[type, Kind | None]] = {}
+        self.modules = ModuleChoice(home, self.folder)
         exact: dict[type, Kind] = {
             **EXACT,
             types.FunctionType: FunctionChoice(home),
@@ -223,7 +236,7 @@ class Kinds:
             types.BuiltinMethodType: BuiltinChoice(),
             types.MethodWrapperType: BuiltinChoice(),
             types.MappingProxyType: ProxyChoice(),
-            types.ModuleType: ModuleChoice(home, folder_here()),
+            types.ModuleType: self.modules,
             slice: SliceKind(),
             memoryview: MemoryviewKind(),
             contextvars.ContextVar: ContextVariableKind(),
@@ -298,6 +311,8 @@ class Kinds:
         for base, make in self._bases():
             if id(base) in bases:
                 return make(cls)
+        if is_guarded(cls):
+            return GuardedKind(cls)
         if plain_instances(cls):
             return InstanceKind(cls)
         return OpaqueKind(cls, self.kind_of)

@@ -42,8 +42,14 @@ class SettingsKind(DictSubclassKind):
 
     def body(self, value: Any) -> list[object]:
         """Read names and settings in turn; of the ones in use, those that belong to a state."""
-        spared = _OF_THE_SESSION if _are_in_use(value) else ()
-        return [part for item in dict.items(value) if item[0] not in spared for part in item]
+        names, settings = list(dict.keys(value)), list(dict.values(value))
+        for name in _OF_THE_SESSION if _are_in_use(value) else ():
+            if dict.__contains__(value, name):
+                place = names.index(name)
+                del names[place], settings[place]
+        body = [*names, *settings]
+        body[::2], body[1::2] = names, settings
+        return body
 
     def plan_body(self, value: Any, body: Sequence[Any]) -> Commit:
         """Prepare replacing them; what belongs to the session stays."""

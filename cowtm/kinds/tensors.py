@@ -28,7 +28,7 @@ from cowtm.kinds.base import (
     plain_instances,
     resolved,
 )
-from cowtm.kinds.optimizers import GeneratorKind, OptimizerKind
+from cowtm.kinds.optimizers import GeneratorKind, OptimizerKind, state_of
 from cowtm.kinds.reference import ReferenceKind
 from cowtm.kinds.storages import StorageKind, bytes_in, plainly, recorded_bytes
 
@@ -485,10 +485,10 @@ def ambient() -> list[Ambient]:
     with plainly():
         # It is seeded by chance when torch is imported, or was by the user.
         born_with = torch.Generator().manual_seed(generator.initial_seed()).get_state()
+        known = state_of(torch.Generator().set_state(born_with))
 
     def is_pristine() -> bool:
-        with plainly():
-            return bool(torch.equal(generator.get_state(), born_with))
+        return state_of(generator) == known
 
     def reset() -> object:
         with plainly():

@@ -8,14 +8,17 @@ those that were made on the other side get numbers of their own here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from cowtm.kinds.base import name_of
 from cowtm.kinds.classes import ClassKind
-from cowtm.native import GENERIC, GONE, INSTANCE, Content, Node
+from cowtm.kinds.modules import is_installed
+from cowtm.native import GENERIC, GONE, INSTANCE, REFERENCE, Content, Node
 from cowtm.saved import pages
 from cowtm.saved.naming import PENDING, Naming
-from cowtm.saved.revival import revival_of
+from cowtm.saved.revival import is_made_new, revival_of
 from cowtm.saved.shelf import interned
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ class Bundle:
     """Names and contents, in plain values: it is pickled to be sent."""
 
     names: bytes
-    """Pickle of name -> slot; of a step, those that are bound anew."""
+    """Pickle of names and slots; of a step, those that are bound anew."""
     unbound: tuple[str, ...]
     """Of a step, the names that are gone."""
     pages: list[bytes]
@@ -96,10 +99,18 @@ class Exchange(Naming):
     over, and sends the step. Chunks that went one way do not go back: each side keeps them as long
     as the exchange lasts.
 
+    Locks and the like that the user made do not go: whoever waits for them is in the first process.
+    Those in the objects of libraries (a queue's) are had anew, as these objects are copies.
+
     Args:
         mirror: what is sent from, or received into.
 
+    Attributes:
+        staying: nodes of objects of which the other side has nothing.
+
     """
+
+    reader_has_modules = True
 
     def __init__(self, mirror: Mirror) -> None:
         self.births: dict[int, bytes] = {}
@@ -107,6 +118,9 @@ class Exchange(Naming):
         self._known_to_both: int | None = None
         self._numbers: dict[int, int] = {}
         self._exchanged: dict[Key, Chunk] = {}
+        self.staying: set[Node] = set()
+        self._withheld: set[Node] = set()
+        self._answers = False
 
     def node(self, oid: int) -> Node:
         """Give the node of a number of the other side's."""
@@ -123,7 +137,24 @@ class Exchange(Naming):
 
     # -- sending -------------------------------------------------------------------------------
 
-    def send(
+    def another(self) -> Exchange:
+        """Give an exchange with somebody else, who is sent what was sent so far, and then more."""
+        other = copy(self)
+        other.part()
+        return other
+
+    def part(self) -> None:
+        """Have what is exchanged from here on be known to this one alone."""
+        self.births = dict(self.births)
+        self._journal = cast("Any", Births(self.births))
+        self._born = set(self._born)
+        self._known_to_both = None
+        self._numbers = {}
+        self._exchanged = dict(self._exchanged)
+        self.staying = set(self.staying)
+        self._withheld = set(self._withheld)
+
+    def send(  # noqa: PLR0913  what a bundle is made of, each with its name
         self,
         names: Mapping[str, Any],
         contents: Iterable[tuple[Node, Content]],
@@ -131,6 +162,7 @@ class Exchange(Naming):
         unbound: Iterable[str] = (),
         gone: Iterable[Node] = (),
         lend: bool = True,
+        before: Sent | None = None,
     ) -> Sent:
         """Make a bundle of some names and contents.
 
@@ -140,10 +172,21 @@ class Exchange(Naming):
             unbound: of a step, the names that are gone.
             gone: of a step, the nodes of objects that are gone.
             lend: whether the other side can map memory of this process.
+            before: of an exchange that is `another`: what was sent at the first. These contents
+                come besides those, the names instead of those.
 
         """
         lent: list[memoryview] | None = [] if lend else None
-        head = self._dump([dict(names)], bundle := _empty(), lent)
+        bundle = _empty()
+        if before is not None:
+            known = before.bundle
+            bundle = replace(known, pages=[*known.pages], chunks=dict(known.chunks))
+            lent = [*before.lent] if lend else None
+        if not self._answers:
+            contents = list(contents)
+            self._withheld |= withheld(contents)
+        # Pairs, so that a value which can't be sent is left out alone.
+        head = self._dump([*names.items()], bundle, lent)
         for items in _batches(self._item(node, content) for node, content in contents):
             bundle.pages.append(self._dump(items, bundle, lent))
         bundle.names = head
@@ -163,10 +206,14 @@ class Exchange(Naming):
 
     def _call(self, node: Node, kind: Any) -> bytes | None:
         """Pickle the call that gives a node's object to the other side, if there is one."""
-        if node.object is GONE:
-            return None
-        call = revival_of(node.object, kind, self._constants)
-        return None if call is None else pages.dump(list(call), self).data
+        call = None
+        if node.object is not GONE and node not in self._withheld:
+            call = revival_of(node.object, kind, self._constants)
+        if call is not None:
+            return pages.dump(list(call), self).data
+        if kind.code == REFERENCE:
+            self.staying.add(node)
+        return None
 
     def _dump(self, items: list[Any], bundle: Bundle, lent: list[memoryview] | None) -> bytes:
         page = pages.dump(items, self)
@@ -202,11 +249,12 @@ class Exchange(Naming):
             take: has the store know the bytes of a chunk, and gives it.
 
         """
+        self._answers = True
         self.births.update(bundle.births)
         if self._known_to_both is None:
             self._table.reserve(max(bundle.known, 1))
         self._exchanged.update({key: take(key, where) for key, where in bundle.chunks.items()})
-        [names] = pages.load(bundle.names, self)
+        names = dict(pages.load(bundle.names, self))
         contents: dict[Node, Content] = {}
         for page in bundle.pages:
             items = pages.load(page, self)
@@ -229,6 +277,31 @@ class Exchange(Naming):
         elif call is not None:
             function, arguments = pages.load(call, self)
             self.revive(node, function(*arguments))
+
+
+def withheld(contents: Iterable[tuple[Node, Content]]) -> set[Node]:
+    """Return the nodes of locks and the like that belong to no object of a library."""
+    held = dict(contents)
+    kinds: Mapping[Node, Any] = {node: content.kind for node, content in held.items()}
+    locks = {n for n, kind in kinds.items() if kind.code == REFERENCE and is_made_new(n.object)}
+    if not locks:
+        return locks
+    inner = [n for n, kind in kinds.items() if kind.cls is not None and _is_of_library(kind.cls)]
+    seen = set(inner)
+    while inner:
+        for node in held[inner.pop()].nodes():
+            locks.discard(node)
+            if node not in seen and node in held and kinds[node].cls in _CONTAINERS:
+                seen.add(node)
+                inner.append(node)
+    return locks
+
+
+def _is_of_library(cls: type) -> bool:
+    return is_installed(name_of(cls)[0])
+
+
+_CONTAINERS = (list, dict, set, tuple, frozenset)
 
 
 def _empty() -> Bundle:

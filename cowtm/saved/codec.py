@@ -119,6 +119,19 @@ class Codec:
             tuple(dict.fromkeys(what for page in lost for what in page)),
         )
 
+    def write_page(self, data: bytes) -> int:
+        """Write a page that is none of a delta; returns its number.
+
+        Raises:
+            DiskFull: the journal has no room.
+
+        """
+        number = self._next_page
+        self._next_page += 1
+        self.journal.put_page(number, data, ())
+        self._pages.add(number)
+        return number
+
     def bound(self, size: int) -> None:
         """Keep no more pages after reading than so many bytes of pickles."""
         self._shelf.bound(size)

@@ -44,6 +44,8 @@ class Naming:
 
     """
 
+    reader_has_modules = False
+
     def __init__(self, mirror: Mirror, journal: Journal) -> None:
         self.home = mirror.home
         self._table = mirror.table

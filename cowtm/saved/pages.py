@@ -13,9 +13,11 @@ import enum
 import functools
 import io
 import pickle
+import re
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from sys import modules
@@ -31,6 +33,7 @@ from cowtm.kinds.reference import Lost, ReferenceKind
 from cowtm.kinds.registry import NAMELESS
 from cowtm.native import Node, TrackingNamespace, code_names
 from cowtm.saved.births import combination, combination_of, is_named
+from cowtm.saved.parameters import PARAMETERS, Made, made_of, make
 from cowtm.versions import Rearranged, slots_of
 
 BIG = 1 << 16
@@ -52,6 +55,8 @@ class Process(Protocol):
     """What a process has that pages name."""
 
     home: dict[str, Any]
+    reader_has_modules: bool
+    """Whether pages are read where the modules of this process can be imported."""
 
     def node(self, oid: int) -> Node:
         """Give the node of a number."""
@@ -210,6 +215,7 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             id(Unportable): lambda value: value.name,
             id(MemberDescriptorType): self._name_descriptor,
             id(GetSetDescriptorType): self._name_descriptor,
+            **dict.fromkeys(map(id, PARAMETERS), self._name_parameter),
         }
 
     def forget(self) -> None:
@@ -271,6 +277,8 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
     def _name_namespace(self, names: dict[Any, Any]) -> Name | None:
         if names is self._process.home:
             return ("home",)
+        if names is modules:
+            return ("modules",)
         module = module_of(names)
         return None if module is None else ("module", module)
 
@@ -288,6 +296,7 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             return "nameless type", name_of(cls)
         if issubclass(cls, ctypes.Array) and not _is_found(cls):
             return "array type", cls._type_, cls._length_
+        _have_module(name_of(cls)[0])
         return None
 
     def _name_member(self, member: enum.Enum) -> Name:
@@ -295,6 +304,10 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             return "member", type(member), member._name_
         made = combination_of(member)
         return "combination", *self._process.hold(member), type(member), *made
+
+    def _name_parameter(self, parameter: Any) -> Name | None:
+        made = made_of(parameter, self._process.home)
+        return None if made is None else ("parameter", *self._process.hold(parameter), made)
 
     def _hold(self, value: object) -> Name:
         return _held(value, self._process, self._page)
@@ -311,7 +324,7 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         """Have functions of the notebook use the namespace that they are read into."""
-        if type(obj) is FunctionType and self._is_of_notebook(obj):
+        if type(obj) is FunctionType and (self._is_of_notebook(obj) or self._uses_module(obj)):
             names, own = self._globals_of(obj)
             made = (obj.__code__, names, obj.__name__, obj.__defaults__, obj.__closure__)
             fields = {name: getattr(obj, name) for name in _FIELDS}
@@ -325,6 +338,18 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         home = self._process.home
         module: object = function.__module__
         return function.__globals__ is home or module == home.get("__name__")
+
+    def _uses_module(self, function: FunctionType) -> bool:
+        """Tell whether a function that is not found by its name is to have a module's namespace.
+
+        It is an older version of one that was edited, or another function made it.
+        """
+        if not self._process.reader_has_modules or module_of(function.__globals__) is None:
+            return False
+        found: object = modules.get(function.__module__)
+        for name in function.__qualname__.split("."):
+            found = getattr(found, name, None)
+        return found is not function
 
     def _globals_of(self, function: FunctionType) -> tuple[dict[str, Any], dict[str, Any]]:
         """Give the namespace of a function, and what to put into it if that has no name.
@@ -372,9 +397,20 @@ def _hidden_types() -> dict[int, tuple[str, type]]:
         "str_iterator": type(iter("\u2026")),
         "lru_cache": functools._lru_cache_wrapper,  # noqa: SLF001  what lru_cache makes
         "callable_iterator": type(iter(int, 1)),
+        "builtin_method": type(re.compile("").match),  # of a type that C code made at run time
         **{f"ctypes {cls.__name__}": type(cls) for cls in _OF_CTYPES},
     }
     return {id(held): (name, held) for name, held in found.items() if not _is_found(held)}
+
+
+def _have_module(name: object) -> None:
+    """Have a module that its package imports on demand: what is in it is found by name then.
+
+    `numpy.recarray` says that it is in `numpy.rec`.
+    """
+    if type(name) is str and name not in modules and name.partition(".")[0] in modules:
+        with suppress(Exception):  # there is none of that name
+            import_module(name)
 
 
 def _is_found(cls: type) -> bool:
@@ -447,6 +483,10 @@ def _read_anew(process: Process, owner: str, number: int, cls: type, call: Call)
     return cls(process.held(owner, number, lambda: function(*arguments)))
 
 
+def _read_parameter(process: Process, owner: str, number: int, made: Made) -> Any:
+    return process.held(owner, number, lambda: make(made))
+
+
 def _read_attribute(_: Process, cls: type, name: str) -> Any:
     return class_dict(cls)[name]
 
@@ -464,6 +504,7 @@ _READERS: dict[str, Callable[..., Any]] = {
     "text": _read_text,
     "bytes": _read_bytes,
     "home": lambda process: process.home,
+    "modules": lambda _: modules,
     "globals": _read_globals,
     "lock": lambda process, number, which: process.object_of(number, LOCKS[which]),
     "module": lambda _, name: vars(import_module(name)),
@@ -474,6 +515,7 @@ _READERS: dict[str, Callable[..., Any]] = {
     "class": lambda process, number: process.class_of(number),
     "member": _read_member,
     "combination": _read_combination,
+    "parameter": _read_parameter,
     "kind": _read_kind,
     "by reference": _read_by_reference,
     "reference": _read_reference,

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from cowtm.constants import Constants, constant
 from cowtm.kinds.base import Kind, name_of
-from cowtm.kinds.modules import ModuleKind, module_again
+from cowtm.kinds.modules import MADE_BY_HAND, ModuleKind, module_again
 from cowtm.native import REFERENCE
 
 Revival: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -35,6 +35,13 @@ _NEW: dict[type, Callable[[], Any]] = {
 _NEW_BY_NAME = frozenset({("pandas._libs.internals", "BlockValuesRefs")})
 """(module, name) of further such types, called without arguments."""
 
+
+def is_made_new(value: Any) -> bool:
+    """Tell what another process has anew: what was waited for or kept in it is not there."""
+    cls = type(value)
+    return any(cls is known for known in _NEW) or cls is threading.Condition
+
+
 _LARGEST = 4096
 """Bytes of the longest pickle that counts as a name rather than as data."""
 
@@ -46,7 +53,8 @@ def revival_of(value: Any, kind: Kind, constants: Constants) -> Revival | None:
     if name:
         return constant, (name_of(cls)[0], name)
     if isinstance(kind, ModuleKind):
-        return module_again, (kind.parts(value)[0],)
+        module, source = kind.parts(value)[:2]
+        return None if source == MADE_BY_HAND else (module_again, (module,))
     if kind.code != REFERENCE:
         return None
     for known, make in _NEW.items():

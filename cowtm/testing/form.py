@@ -21,6 +21,7 @@ import mmap
 import pathlib
 import random
 import re
+import sys
 import types
 import uuid
 import warnings
@@ -276,8 +277,9 @@ class Walk:
         if cls in LEAVES:
             return "=", cls.__name__, repr(value)
         registered = _registered(_registered_leaves, cls)
-        if registered is not None:
-            return "=", cls.__name__, registered(value)
+        said = registered(value) if registered is not None else None
+        if said is not None:
+            return "=", cls.__name__, said
         name = value.__name__ if type(value) in _NUMPY_FUNCTIONS else ""
         if name and vars(np).get(name) is value:
             return "function", "numpy", name
@@ -295,7 +297,9 @@ class Walk:
         if cls.__name__ in _CONSTANTS or cls.__module__ == "typing":
             return "=", cls.__name__, repr(value)
         if issubclass(cls, types.ModuleType):
-            return "module", value.__name__
+            name = vars(value).get("__name__")
+            is_known = cls is not types.ModuleType or name is None or name in sys.modules
+            return ("module", name) if is_known or vars(value).get("__spec__") else None
         if issubclass(cls, weakref.ref):
             return "weak reference", cls.__name__
         if cls is types.CodeType:
@@ -423,7 +427,7 @@ class Walk:
 
     def array(self, value: Any) -> tuple[Any, ...]:
         """Describe layout, flags, memory, and whose memory it is."""
-        root = _root(value)
+        root = root_of(value)
         plain = np.ndarray.view(value, np.ndarray)
         head = (
             "array",
@@ -488,6 +492,8 @@ def describes(*classes: str) -> Callable[[Describe], Describe]:
 def describes_leaf(*classes: str) -> Callable[[Callable[[Any], object]], Callable[[Any], object]]:
     """Register a function that gives a plain value for objects of some types that never change.
 
+    It gives None for one that is to be described as any other object.
+
     Args:
         classes: their full names; those derived from them are described so too.
 
@@ -541,15 +547,29 @@ _DICT_MEMBERS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _HEAP_TYPE = 1 << 9
 
 
-def _root(value: Any) -> Any:
-    """Return what owns the memory of an array; numpy puts objects of its own between."""
+def root_of(value: Any) -> Any:
+    """Return what owns the memory of an array or a record; numpy puts its own objects between."""
     while True:
-        below = value.obj if type(value) is memoryview else getattr(value, "base", None)
-        if below is None and hasattr(type(value), "untyped_storage"):  # a tensor
+        below = None
+        if type(value) is memoryview:
+            below = value.obj
+        elif type(value) is np.nditer:
+            below = _iterated(value)
+        elif hasattr(type(value), "untyped_storage"):  # a tensor
             below = value.untyped_storage()
+        elif isinstance(value, np.void) or hasattr(value, "__array_interface__"):
+            below = getattr(value, "base", None)
         if below is None:
             return value
         value = below
+
+
+def _iterated(iterator: Any) -> Any:
+    """Return the array that an iterator goes over; None once it is closed."""
+    try:
+        return iterator.operands[0]
+    except ValueError:
+        return None
 
 
 def _shows_memory(root: Any) -> bool:
@@ -608,12 +628,16 @@ _DESCRIBERS: list[tuple[Any, Callable[[Walk, Any], tuple[Any, ...]]]] = [
     (property, _subclass(lambda w, v: w.tokens((v.fget, v.fset, v.fdel)))),
     (staticmethod, _subclass(lambda w, v: w.tokens((v.__func__,)))),
     (classmethod, _subclass(lambda w, v: w.tokens((v.__func__,)))),
+    (
+        types.ModuleType,
+        lambda w, v: w.pairs(i for i in vars(v).items() if not i[0].startswith("__")),
+    ),
     (types.SimpleNamespace, _subclass(lambda w, v: ())),  # noqa: ARG005
     (type({}.keys()), lambda w, v: w.pairs(v.mapping.items())),
     (type({}.values()), lambda w, v: w.pairs(v.mapping.items())),
     (type({}.items()), lambda w, v: w.pairs(v.mapping.items())),
     (np.ndarray, Walk.array),
-    (np.void, lambda w, v: (repr(v.dtype), v.tobytes(), w.token(_root(v)))),
+    (np.void, lambda w, v: (repr(v.dtype), v.tobytes(), w.token(root_of(v)))),
     (list, _subclass(lambda w, v: w.tokens(list.__iter__(v)))),
     (tuple, _subclass(lambda w, v: w.tokens(tuple.__iter__(v)))),
     (

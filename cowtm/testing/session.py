@@ -154,6 +154,7 @@ class Checked:
         self.known: dict[Any, Known] = {}
         self.sources: dict[int, tuple[Any, str]] = {}
         self._paths: dict[Any, tuple[tuple[Any, str], ...]] = {0: ()}
+        self._of_garbage: set[Any] = set()  # states that are made for that alone
         self.position: Any = 0
         self._note(0)
 
@@ -247,10 +248,12 @@ class Checked:
             known.weak = []
         self.session.leave()
         machine = self.session.machine
-        self.position = machine.archive._timeline.position
+        position = machine.archive._timeline.position
+        if position not in self._of_garbage:
+            self.position = position
         self._is(self.known[self.position].form, self.session.form(), "resume")
         self._second_capture_is_empty("resume")
-        if set(machine.states) != set(self.known):
+        if set(machine.states) - self._of_garbage != set(self.known):
             raise Wrong(f"resume: there are states {list(machine.states)}")
         self._between(self.session)
 
@@ -300,6 +303,7 @@ class Checked:
             # Cycles that nothing holds may be found later than they came to be.
             if names or delta.bindings or delta.contents.after:
                 raise Wrong(f"{where}: a second capture finds {delta} in {names}")
+            self._of_garbage.add(number)
 
     def _is(self, wanted: Form, found: Form, where: str) -> None:
         if wanted != found:

@@ -22,6 +22,7 @@ for, the very one as long as anything holds it. `weigh` tells what recorded obje
 
 from __future__ import annotations
 
+import builtins
 import gc
 import sys
 import weakref
@@ -193,13 +194,15 @@ class ObjectTable:
 
     Args:
         classify: gives the kind of a type, or None for immutable leaves; asked once per type.
-        home: the namespace itself, a leaf wherever it is met.
+        home: the namespace itself, a leaf wherever it is met; so are the process's own dicts, of
+            built-in names (in whatever was given to ``exec``) and of modules.
 
     """
 
     def __init__(self, classify: Callable[[type], Kind | None], home: dict[str, Any]) -> None:
         self._classify = classify
         self._home = home
+        self._apart = frozenset(map(id, (home, vars(builtins), sys.modules)))
         self._kinds: dict[int, tuple[weakref.ref[type], Kind | None]] = {}
         self._addresses: dict[int, Node] = {}
         self._stack: list[Node] = []
@@ -487,7 +490,7 @@ class ObjectTable:
 
     def _slot(self, value: Any) -> object:
         kind = self._kind_of(value)
-        if kind is None or value is self._home:
+        if kind is None or id(value) in self._apart:
             return value
         node = self.node_of(value)
         if node is None:
@@ -522,7 +525,7 @@ class ObjectTable:
         for _ in range(3):
             below: list[object] = []
             for held in level:
-                if id(held) in seen or held is self._home or issubclass(type(held), type(sys)):
+                if id(held) in seen or id(held) in self._apart or issubclass(type(held), type(sys)):
                     continue
                 seen.add(id(held))
                 node = self.node_of(held)

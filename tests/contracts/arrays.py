@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cowtm.testing import Example, Family, describes, describes_leaf
+from cowtm.testing.form import root_of
 
 PRELUDE = """
 import array, mmap, tempfile
@@ -35,6 +36,10 @@ class MyBits(np.random.MT19937):
 
 class MyGenerator(np.random.Generator):
     pass
+
+def closed(iterator):
+    with iterator:
+        return [next(iterator), 1]
 
 def locked(array):
     array.setflags(write=False)
@@ -151,6 +156,10 @@ VIEWS = {
     "views whose root nobody names": Example(
         "(lambda a: [a[:5:2], a[1::2], a.reshape(3, 4)[:, 1]])(np.arange(12.0))",
         ("x[0][1] = 9", "x[1][0] = 3", "x[2][2] = 6", "x[0] = None", "x[2] = x[1][1:]"),
+    ),
+    "views of an array whose axes are swapped": Example(
+        "(lambda a: [a[1], a[:, 0], a])(np.zeros((2, 3, 4)).transpose(1, 2, 0).copy('K'))",
+        ("x[0][1] = 9", "x[1][0] = 8", "x.pop()", "x[0] = x[1][1:]"),
     ),
     "both axes backwards": Example(
         "(lambda a: [a[::-1, ::-2], a])(np.arange(12.0).reshape(3, 4))",
@@ -466,6 +475,14 @@ GENERATORS = {
         ("x.random_raw()", "x.a = [1]", "x.a.append(x)", "x.name = 'other'"),
     ),
     "SeedSequence": Example("np.random.SeedSequence(5)", ("x.spawn(2)", "x.spawn(1)")),
+    "SeedSequence with its pool": Example(
+        "(lambda s: [s, s.pool])(np.random.SeedSequence(5, spawn_key=(1, 2), pool_size=8))",
+        ("x[0].spawn(1)", "x[1][0] = 7", "x[:] = [np.random.SeedSequence([1, 2])] * 2"),
+    ),
+    "SeedSequence over entropy of the user's": Example(
+        "(lambda e: [np.random.SeedSequence(e), np.random.SeedSequence(e), e])([1, 2])",
+        ("x[0].spawn(1)", "x[2].append(3)", "x[1] = x[0].pool", "x[1][1] = 0", "del x[1]"),
+    ),
     "Generator subclass": Example(
         "MyGenerator(np.random.PCG64(1))", ("x.random()", "x.a = [1]", "x.a.append(x)")
     ),
@@ -488,6 +505,20 @@ GENERATORS = {
 }
 
 REFERENCES = {
+    "element of an iterator": Example(
+        "(lambda a, i: [a, i, next(i)])(a := np.arange(3), np.nditer(a[1:]))",
+        ("x[0][1] = 7", "x[0] += 1"),
+        by_reference="a nditer (cannot pickle 'numpy.nditer' object)",
+        copies=False,
+        saved="an iterator can't be pickled",
+    ),
+    "element of an iterator that is closed": Example(
+        "closed(np.nditer(np.arange(3.0)))",
+        ("x.append(2)",),
+        by_reference="a ndarray (an element of an iterator that is closed)",
+        copies=False,
+        saved="nothing keeps its memory",
+    ),
     "iterator over elements": Example(
         "(lambda a: [a, np.ndenumerate(a), a.flat])(np.arange(6.0).reshape(2, 3))",
         ("next(x[2]); x[0][0, 0] = 8", "next(x[1]); x[2][3] = 9"),
@@ -576,7 +607,7 @@ FAMILIES = [
 @describes("numpy.ndarray")
 def _array(walk: Any, value: Any) -> tuple[Any, ...]:
     """Describe records that hold objects field by field, mapped files by identity."""
-    owner = _owner(value)
+    owner = root_of(value)
     if isinstance(owner, mmap.mmap) and not _is_anonymous(owner):
         return "itself", id(value)
     plain = np.ndarray.view(value, np.ndarray)
@@ -592,15 +623,9 @@ def _array(walk: Any, value: Any) -> tuple[Any, ...]:
 
 @describes("numpy.void")
 def _record(walk: Any, value: Any) -> tuple[Any, ...]:
-    owner = _owner(value)
+    owner = root_of(value)
     held = _fields(walk, np.asarray(value)) if value.dtype.names else value.tobytes()
     return repr(value.dtype), held, walk.token(owner)
-
-
-def _owner(value: Any) -> Any:
-    """Return what owns the memory under an array or a record."""
-    below = value.obj if type(value) is memoryview else getattr(value, "base", None)
-    return value if below is None else _owner(below)
 
 
 def _start(value: Any) -> int:

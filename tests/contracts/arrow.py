@@ -173,6 +173,25 @@ FAMILIES = [
                 "(lambda b: [b, pa.py_buffer(b)])(np.arange(3.0))",
                 ("x[0][1] = 5", "writeable(x[1])[0] = 4"),
             ),
+            "buffer that may not be written": Example(
+                "(lambda a: [a, pa.py_buffer(b'abc'), pa.py_buffer(memoryview(a).toreadonly()),"
+                " pa.py_buffer(a)])(np.arange(3.0))",
+                (
+                    "x[0][1] = 5",
+                    "x[0].flags.writeable = False",
+                    "x.append(x[2][:8])",
+                    "writeable(x[3])[1] = 7",
+                ),
+            ),
+            "array of numpy's over a buffer": Example(
+                "(lambda b: [np.frombuffer(b)[1:], b])(pa.py_buffer(np.arange(3.0)))",
+                ("x[0][1] = 5", "x.pop()", "x.append(x[0][:1])"),
+            ),
+            "array of numpy's over arrow's memory": Example(
+                "(lambda c: [c.to_numpy(), np.frombuffer(c.buffers()[1]), c])"
+                "(pa.array([1.0, 2.0]))",
+                ("x[1][1] = 5", "x.pop()", "x.reverse()"),
+            ),
             "buffer over array.array": Example(
                 "(lambda b: [b, pa.py_buffer(b)])(array.array('d', [1, 2]))", ("x[0][1] = 5",)
             ),

@@ -6,7 +6,7 @@ import sys
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from cowtm.testing import Example, Family, Limit, describes, describes_ambient
+from cowtm.testing import Example, Family, Limit, describes, describes_ambient, describes_leaf
 
 if TYPE_CHECKING:
     from cowtm.testing.form import Walk
@@ -241,9 +241,27 @@ def _attributes(walk: Walk, value: Any, *apart: str) -> tuple[Any, ...]:
     return tuple((n, walk.token(v)) for n, v in sorted(vars(value).items()) if n not in apart)
 
 
+@describes_leaf("matplotlib.path.Path")
+def _path(value: Any) -> object:
+    """Tell by value those that matplotlib has one of in each process, such as the circle."""
+    return _points(value) if value.readonly else None
+
+
+def _points(path: Any) -> object:
+    return None if path is None else (repr(path.vertices.tolist()), repr(path.codes))
+
+
+@describes("matplotlib.markers.MarkerStyle")
+def _marker(walk: Walk, value: Any) -> tuple[Any, ...]:
+    # Of what it draws matplotlib has one in each process, too.
+    drawn = getattr(value, "_path", None), getattr(value, "_alt_path", None)
+    return *_attributes(walk, value, "_path", "_alt_path"), *map(_points, drawn)
+
+
 @describes("matplotlib.transforms.TransformNode")
 def _transform(walk: Walk, value: Any) -> tuple[Any, ...]:
-    return _attributes(walk, value, "_parents", "_invalid")
+    # The inverse is kept until the numbers are worked out anew, which travel has them be.
+    return _attributes(walk, value, "_parents", "_invalid", "_inverted")
 
 
 @describes("matplotlib.cbook.CallbackRegistry")
@@ -316,8 +334,13 @@ def _pyplot(_: Walk) -> Any:
 
 def _shown(axes: Any) -> Any:
     """Tell by values what axes show: no variable need hold them."""
-    lines = [repr(line.get_data(orig=True)) for line in axes.lines]
+    lines = [repr([*map(_plainly, line.get_data(orig=True))]) for line in axes.lines]
     return axes.get_title(), axes._viewLim.extents.tolist(), lines
+
+
+def _plainly(data: Any) -> Any:
+    """Take a masked array apart: to show itself it would work out what fills it, and keep that."""
+    return (data.data, data.mask) if hasattr(data, "mask") and hasattr(data, "data") else data
 
 
 @describes_ambient("<matplotlib settings>")

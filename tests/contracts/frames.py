@@ -259,6 +259,10 @@ TOOLS = {
         "[pd.Series([1, 2], index=pd.date_range('2020', periods=2)).resample('D')]",
         ("x.append(x[0].sum())", "x[0].obj.iloc[0] = 9"),
     ),
+    "attributes that lead back": Example(
+        "[pd.DataFrame({'a': [1]})]",
+        ("x[0].attrs['of'] = x", "x[0].attrs['more'] = 1", "x[0].loc[0, 'a'] = 5"),
+    ),
     "accessors": Example("[pd.DataFrame({'a': [1]}).loc, pd.Series(['a']).str]", ("x.append(1)",)),
     "scalars": Example(
         "[pd.Timestamp('2020', tz='UTC'), pd.Timedelta('1h'), pd.Period('2020', 'Y'), pd.NaT,"
@@ -297,7 +301,11 @@ FAMILIES = [
 def frame(walk: Any, value: Any) -> tuple[Any, ...]:
     """Describe labels, columns one by one, what is said of them."""
     two = hasattr(value, "columns")
-    columns = [value.iloc[:, n] for n in range(value.shape[1])] if two else [value]
+    kept, value._attrs = value._attrs, {}  # which pandas copies with all that they lead to
+    try:
+        columns = [value.iloc[:, n] for n in range(value.shape[1])] if two else [value]
+    finally:
+        value._attrs = kept
     return (
         value.shape,
         walk.token(value.index),

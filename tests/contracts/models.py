@@ -200,3 +200,18 @@ def _match(value: Any) -> tuple[Any, ...]:
 @describes_leaf("regex.Pattern", "_regex.Pattern")
 def _pattern(value: Any) -> tuple[Any, ...]:
     return value.pattern, value.flags
+
+
+@describes("attr._make._CountingAttr", "attr._make.Attribute")
+def _field(walk: Any, value: Any) -> tuple[Any, ...]:
+    """Describe settings; attrs has one mapping for all that have no metadata, in each process.
+
+    The number of one that is being made counts all that were made: that is an identity.
+    """
+    plainly = {
+        "metadata": lambda mapping: walk.pairs(mapping.items()),
+        "counter": lambda number: ("itself", number),
+    }
+    return tuple(
+        (name, plainly.get(name, walk.token)(getattr(value, name))) for name in value.__slots__
+    )

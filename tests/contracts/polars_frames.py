@@ -38,6 +38,23 @@ FAMILIES = [
     Family(
         "frames and series of polars",
         {
+            "two columns of one name": Example(
+                "pl.DataFrame({'a': [1, 2], 'b': ['x', 'y'], 'c': [3, 4]})",
+                (
+                    "x.replace_column(1, pl.Series('a', [5, 6]))",
+                    "also.append(x.clone())",
+                    "x[0, 2] = 7",
+                    "x.drop_in_place('c')",
+                ),
+            ),
+            "attributes of all sorts": Example(
+                "[pl.DataFrame({'a': [1]}), np.arange(3)]",
+                (
+                    "x[0].__dict__ = {'note': x[1], 'what': '_df', **vars(x[0])}",
+                    "x[0].note[0] = 7",
+                    "x[0][0, 'a'] = 5",
+                ),
+            ),
             "frame": Example(
                 "pl.DataFrame({'a': [1, 2, 3], 'b': ['x', None, 'a long string ' * 3]})", FRAME
             ),
@@ -85,7 +102,7 @@ FAMILIES = [
             "series of nothing": _series("pl.Series([None, None])"),
             "series of objects": Example(
                 "pl.Series('o', [inner, None, inner], dtype=pl.Object)",
-                ("x[0].append(1)", "x[0].append(x)", "also.append(x[2])"),
+                ("x[0].append(1)", "x[0].append(x)", "also.append(x[2])", "x.append(x.head(2))"),
             ),
             "series in order": _series("pl.Series([3, 1, 2]).sort(descending=True)"),
             "series renamed": Example(
@@ -103,6 +120,16 @@ FAMILIES = [
                 "(lambda a: [a, pl.Series('s', a), pl.DataFrame({'c': a})])(np.arange(4.0))",
                 ("x[0][1] = 9", "x[1][2] = 7", "x[0][3] = 5", "x[2][0, 'c'] = 4", "x[0] += 1"),
             ),
+            "arrays of numpy's over a series": Example(
+                "(lambda a: [a[1:], a[::2], a, pl.Series(range(4))])"
+                "(pl.Series([1.0, 2.0, 3.0]).to_numpy())",
+                (
+                    "x[3][1] = 9",
+                    "x.append(x[2][2:])",
+                    "del x[2]",
+                    "x[1] = x[0][1:]",
+                ),
+            ),
             "big series": Example(
                 "pl.Series(np.zeros(400_000))", ("x[200_000] = 1.0",), at_most=1 << 20
             ),
@@ -117,6 +144,9 @@ FAMILIES = [
             "lazy frames": Example(
                 "[pl.DataFrame({'a': [1, 2]}).lazy().filter(pl.col('a') > 1)]",
                 ("x.append(x[0].collect())", "x[0] = x[0].with_columns(b=pl.col('a') * 2)"),
+            ),
+            "plans that can't be followed": Example(
+                "[pl.DataFrame({'a': [1]}).lazy().select('b')]", ("x.append(x[0])", "x.pop(0)")
             ),
             "types": Example(
                 "[pl.Int8, pl.List(pl.Enum(['a'])), pl.Schema({'a': pl.Int8})]",
@@ -196,4 +226,9 @@ def type_(value: Any) -> object:
 @describes_leaf("polars.lazyframe.frame.LazyFrame")
 def lazy_frame(value: Any) -> object:
     """Give the plan in words, and what comes of it."""
-    return value.explain(), repr(value.collect().to_dict(as_series=False))
+    import polars as pl  # noqa: PLC0415  it is there if there is one
+
+    try:
+        return value.explain(), repr(value.collect().to_dict(as_series=False))
+    except pl.exceptions.PolarsError as error:  # a plan can be made that can't be followed
+        return str(error)

@@ -38,6 +38,10 @@ class Worker(Base):
     def work(self):
         return self.done
 
+class Numbered:
+    def __getitem__(self, index):
+        return [0][index]
+
 class MyList(list):
     pass
 
@@ -443,8 +447,6 @@ FAMILIES = [
             "cached_property": Example(
                 "functools.cached_property(plain)",
                 ("x.func.note = 1", "x.attrname = 'q'"),
-                copies=False,
-                by_reference="a lock" if sys.version_info < (3, 12) else "",
             ),
             "singledispatchmethod": Example("operator.itemgetter(inner)", ("inner.append(1)",)),
             "weak reference": Example(
@@ -617,7 +619,17 @@ FAMILIES = [
             ),
             "tuple iterator": Example("iter((1, [2]))", ("next(x)",)),
             "string iterator": Example("iter('text')", ("next(x)",)),
-            "range iterator": Example("iter(range(5))", ("next(x)",)),
+            # From 3.12 on it says what is left, not where it is.
+            "range iterator": Example(
+                "iter(range(5))", ("next(x)",), in_place=sys.version_info < (3, 12)
+            ),
+            "iterators at their end": Example(
+                "[iter([1]), reversed([1]), iter((1,)), reversed((2,)), iter('a'), iter('\u20ac'),"
+                " iter(b'a'), iter(bytearray(1)), iter(array.array('b', [1])),"
+                " iter(Numbered()), itertools.chain([1]), itertools.islice([1], 1)]",
+                ("for one in x: next(one)", "for one in x: next(one, None)", "x.append(2)"),
+                in_place=False,
+            ),
             "enumerate": Example("enumerate([5, [6]])", ("next(x)",), in_place=False),
             "zip": Example("zip([1, 2], 'ab')", ("next(x)",)),
             "map": Example("map(str, [1, 2])", ("next(x)",)),

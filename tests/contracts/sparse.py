@@ -120,7 +120,7 @@ FAMILIES = [
             ),
             "tree of points": Example(
                 "scipy.spatial.KDTree(np.arange(6.0).reshape(3, 2))",
-                ("x.data[0] = 7", "x.data[...] = 1"),
+                ("x.data.setflags(write=True); x.data[0] = 7", "x.data[...] = 1"),
             ),
             "triangles": Example(
                 "scipy.spatial.Delaunay([[0, 0], [0, 1], [1, 0], [1, 1]])",

@@ -16,7 +16,8 @@ from cowtm.testing import Example, Family, Limit, describes, describes_ambient, 
 PRELUDE = """
 import abc, argparse, collections, configparser, contextlib, contextvars, ctypes
 import datetime, decimal, enum, functools, graphlib, hashlib, inspect, ipaddress, itertools
-import queue, string, subprocess, textwrap, threading, types, typing, weakref, zoneinfo
+import io, logging, queue, sqlite3, string, subprocess, textwrap, threading, types
+import typing, weakref, zoneinfo
 import numpy as np
 
 rate = 2
@@ -99,6 +100,18 @@ class Planet(enum.Enum):
     def __init__(self, mass, radius):
         self.mass = mass
         self.moons = [radius]
+
+class Heard(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.records = []
+    def emit(self, record):
+        self.records.append(record.getMessage())
+
+def rows(query, *values):
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute(query, values).fetchall()
 
 class Point(ctypes.Structure):
     _fields_ = [("a", ctypes.c_int), ("b", ctypes.c_double * 2)]
@@ -316,6 +329,29 @@ _SET = frozenset({"cycle", "tee", "takewhile", "starmap", "zip_longest"})
 ANEW = {name: Example(make, cells, in_place=name in _SET) for name, (make, cells) in _CELLS.items()}
 
 PLAIN = {
+    "handlers of logging": Example(
+        "[Heard(), logging.StreamHandler(io.StringIO())]",
+        (
+            "for handler in x: handler.handle(logging.LogRecord('n', 20, 'p', 1, 'a', (), None))",
+            "x[0].setLevel('ERROR')",
+            "x[1].setFormatter(logging.Formatter('%(levelname)s %(message)s'))",
+            "for handler in x: handler.handle(logging.LogRecord('n', 20, 'p', 1, 'b', (), None))",
+        ),
+    ),
+    "namespace that was given to exec": Example(
+        "(lambda names: (exec('n = 1', names), names)[1])({})",
+        ("exec('n += 1', x)", "exec('held = [n]', x)", "x['held'].append(x)", "del x['n']"),
+    ),
+    "module made by hand": Example(
+        "types.ModuleType('made')",
+        ("x.held = [1]", "x.held.append(x)", "exec('def n(): return held', vars(x))", "del x.n"),
+        copies=False,
+    ),
+    "rows of a database": Example(
+        "rows('select 1 as a, ? as b', 'text')",
+        ("x.append(x[0])", "x.append(rows('select 2'))"),
+        saved="a row can't be pickled",
+    ),
     "zones": Example(
         "[datetime.datetime(2020, 1, 1, tzinfo=zoneinfo.ZoneInfo('UTC')),"
         " datetime.timezone(datetime.timedelta(hours=1))]",
@@ -572,6 +608,18 @@ def _is_told(name: str, held: object, hidden: list[str]) -> bool:
     if name in hidden or name in ("__dict__", "__weakref__", "_abc_impl", "__abstractmethods__"):
         return False
     return type(held).__name__ not in ("getset_descriptor", "member_descriptor", "CField")
+
+
+@describes("logging.Handler", "functools.cached_property")
+def _guarded(walk: Any, value: Any) -> tuple[Any, ...]:
+    """Describe what such an object holds, but for its own lock."""
+    held: tuple[Any, ...] = walk.pairs(i for i in vars(value).items() if i[0] != "lock")
+    return held
+
+
+@describes_leaf("sqlite3.Row")
+def _row(value: Any) -> object:
+    return value.keys(), tuple(value)
 
 
 @describes("weakref.ProxyType")

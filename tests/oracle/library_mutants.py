@@ -65,6 +65,12 @@ LIBRARY_MUTANTS: dict[str, tuple[str, Mutant]] = {
             "return [self.cls, form, *map(bytes, memories.found)]",
         ),
     ),
+    "numpy owns what a library lent": (
+        "buffers of pyarrow: array of numpy's",
+        Mutant(
+            "cowtm.kinds.arrays:ArrayKind.parts", "not dtype.hasobject and is_lent(", "None and ("
+        ),
+    ),
     "resizable buffers of arrow are taken for immutable": (
         "of pyarrow",
         Mutant(
@@ -123,7 +129,7 @@ LIBRARY_MUTANTS: dict[str, tuple[str, Mutant]] = {
         "generators of random numbers",
         Mutant(
             "cowtm.kinds.generators:RandomStateKind.parts",
-            'kept = state["has_gauss"], state["gauss"]',
+            "kept = self._read_kept(value)",
             "kept = 0, 0.0",
         ),
     ),
@@ -135,8 +141,8 @@ LIBRARY_MUTANTS: dict[str, tuple[str, Mutant]] = {
         "matplotlib settings",
         Mutant(
             "cowtm.kinds.styles:SettingsKind.body",
-            "if item[0] not in spared",
-            "if item is spared",
+            "list(dict.values(value))",
+            "[None] * dict.__len__(value)",
         ),
     ),
     "the values of a widget's traits are not read": (
@@ -150,8 +156,8 @@ LIBRARY_MUTANTS: dict[str, tuple[str, Mutant]] = {
     "the pixels of images are not read": (
         "images (PIL)",
         Mutant(
-            "cowtm.kinds.images:PixelsKind.parts",
-            "chunks = self.store.split(memoryview(pixels), 1)",
+            "cowtm.kinds.images:PixelsKind._pixels",
+            "chunks = self.store.split(memoryview(_image(value).tobytes()), 1)",
             "chunks = []",
         ),
     ),

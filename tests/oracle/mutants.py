@@ -117,7 +117,7 @@ MUTANTS: dict[str, Mutant] = {
         "cowtm.delta:Difference.chain", "key not in before and key not in after", "False"
     ),
     "the path misses a branch": Mutant(
-        "cowtm.timeline:Timeline.path", "for number in up)", "for number in up[1:])"
+        "cowtm.timeline:Timeline._path", "for number in up)", "for number in up[1:])"
     ),
 }
 

@@ -9,6 +9,7 @@ fails half-way leaves a state too. Sessions that are stored have further steps: 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -383,6 +384,8 @@ def explained(steps: Program, **how: Any) -> str:
 def smallest(steps: Program, **how: Any) -> Program:
     """Leave out steps, and lines of cells, that a failing program does not need to fail.
 
+    It stops when it took long: it is for people to read, who rather read more than wait.
+
     Args:
         steps: the program.
         how: as for `check`.
@@ -391,13 +394,21 @@ def smallest(steps: Program, **how: Any) -> Program:
     kind = failure(steps, **how)
     if kind is None:
         return steps
-    while True:
+    end = time.monotonic() + PATIENCE
+    found = True
+    while found:
+        found = False
         for shorter in _shorter(steps):
+            if time.monotonic() > end:
+                return steps
             if failure(shorter, **how) == kind:
-                steps = shorter
+                steps, found = shorter, True
                 break
-        else:
-            return steps
+    return steps
+
+
+PATIENCE = 60.0
+"""Seconds for making a failing program small."""
 
 
 def failure(steps: Program, **how: Any) -> str | None:

@@ -1,0 +1,362 @@
+"""What is handed to a job, and what lands of it; what can't be says so, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from contracts import provide
+from session import Session, new_session
+
+from cowtm.errors import CowtmError, NotHere
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATIENCE = 60
+"""Seconds that a job may take."""
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is shared on Linux only")
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Give a session whose one worker all tests here share."""
+    with new_session(tmp_path_factory.mktemp("ipython")) as session:
+        session.cell("%config TimeMachine.max_workers = 1")
+        yield session
+
+
+@pytest.fixture
+def session(started: Session) -> Session:
+    """Give the session without variables."""
+    started.cell("%reset -f")
+    return started
+
+
+def result(session: Session, source: str) -> Any:
+    """Run a job; returns its result."""
+    return session.tm.submit(source).result(PATIENCE)
+
+
+# -- what can't be handed over ---------------------------------------------------------------------
+
+THINGS = {
+    "a lock": "import threading\nthing = threading.Lock()",
+    "a condition": "import threading\nthing = threading.Condition()",
+    "an event": "import threading\nthing = threading.Event()",
+    "an open file": "import tempfile\nthing = tempfile.TemporaryFile()",
+    "a database connection": "import sqlite3\nthing = sqlite3.connect(':memory:')",
+    "a generator": "thing = (number for number in [1, 2, 3])",
+    "a socket": "import socket\nthing = socket.socket()",
+}
+
+USES = {
+    "attribute": "thing.acquire",
+    "call": "thing()",
+    "with": "with thing: pass",
+    "iteration": "for one in thing: pass",
+    "next": "next(thing)",
+    "item": "thing[0]",
+    "length": "len(thing)",
+    "await": "await thing",
+    "async with": "async with thing: pass",
+}
+
+
+@pytest.mark.parametrize("what", THINGS)
+def test_what_cannot_be_handed_over_says_so_when_it_is_used(session: Session, what: str) -> None:
+    """Its job has a placeholder that does no harm; the session has the thing itself afterwards."""
+    session.cell(THINGS[what])
+    thing = session.names["thing"]
+    job = session.tm.submit("held = [thing, thing]\nhas = hasattr(thing, 'close')\nthing.close()")
+    error = job.exception(PATIENCE)
+    assert isinstance(error, NotHere)
+    assert str(error) == (
+        f"thing: {what} can't be handed over to a background cell; make one in the cell"
+    )
+    assert session.tm.vars(job.number, "has") is False
+    landed = session.tm.vars(job.number)
+    assert landed["held"][0] is landed["held"][1] is landed["thing"] is thing
+    session.tm.past(job.number)
+    assert session.names["held"][0] is session.names["thing"] is thing
+    if hasattr(thing, "close"):
+        thing.close()
+
+
+@pytest.mark.parametrize("use", USES)
+def test_every_use_raises(session: Session, use: str) -> None:
+    """An error of ours that is an AttributeError and a TypeError too."""
+    session.cell(THINGS["a lock"])
+    job = session.tm.submit(USES[use])
+    error = job.exception(PATIENCE)
+    assert isinstance(error, CowtmError)
+    assert isinstance(error, AttributeError)
+    assert isinstance(error, TypeError)
+    assert "make one in the cell" in str(error)
+
+
+def test_what_holds_such_a_thing_can_be_used(session: Session) -> None:
+    """A list, an instance, a closure: all but the thing itself."""
+    session.cell(
+        """
+import threading
+class Counter:
+    def __init__(self):
+        self.lock, self.count = threading.Lock(), 0
+    def add(self):
+        self.count += 1
+        return self.count
+    def add_safely(self):
+        with self.lock:
+            return self.add()
+counter = Counter()
+"""
+    )
+    assert result(session, "counter.add(), bool(counter.lock), 'lock' in repr(counter.lock)") == (
+        *(1, True, True),
+    )
+    error = session.tm.submit("counter.add_safely()").exception(PATIENCE)
+    assert str(error).startswith("a lock can't be handed over")
+    assert session.cell("counter.add_safely()").value == 1
+
+
+def test_what_libraries_lock_their_own_objects_with_is_had_anew(session: Session) -> None:
+    """A queue is a copy, with its lock; so is what a cached property locks."""
+    session.cell(
+        """
+import functools, logging, queue
+class Lazy:
+    @functools.cached_property
+    def value(self):
+        return 7
+lazy, waiting, logger = Lazy(), queue.Queue(), logging.getLogger("mine")
+waiting.put(1)
+"""
+    )
+    source = "logger.setLevel(10)\nwaiting.put(2)\nlazy.value, waiting.get(), waiting.get()"
+    assert result(session, source) == (7, 1, 2)
+    assert session.cell("waiting.qsize(), waiting.get()").value == (1, 1)
+
+
+def test_what_a_job_made_that_cannot_be_handed_back(session: Session) -> None:
+    """A lock is had anew, a generator is a placeholder that says what it was."""
+    job = session.tm.submit("import threading\nlock = threading.Lock()\nmade = iter([1])\n"
+                            "steps = (i for i in [1])")  # fmt: skip
+    job.result(PATIENCE)
+    assert session.tm.vars(job.number, "lock").acquire(blocking=False)
+    assert list(session.tm.vars(job.number, "made")) == [1]
+    with pytest.raises(NotHere, match="a generator was kept by reference only, and is gone"):
+        next(session.tm.vars(job.number, "steps"))
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+ARRAYS = {
+    "rows": "np.arange(600_000.0).reshape(600, 1000).copy()",
+    "columns": "np.asfortranarray(np.arange(600_000.0).reshape(600, 1000))",
+    "few bytes behind whole chunks": "np.arange((1 << 17) + 3.0)",
+    "whole chunks": "np.arange(1 << 18)",
+    "equal chunks": "np.ones(1 << 19)",
+    "less than a chunk": "np.arange(70_000, dtype=np.int8)",
+    "records": "np.zeros(200_000, [('a', 'i4'), ('b', 'f8')])",
+    "dates": "np.arange(300_000).astype('datetime64[s]')",
+    "locked": "(lambda a: (a.setflags(write=False), a)[1])(np.arange(300_000))",
+}
+
+
+@linux
+@pytest.mark.parametrize("what", ARRAYS)
+def test_large_arrays_are_not_copied_and_are_what_they_were(session: Session, what: str) -> None:
+    """They own their memory, which is that of the session until somebody writes into it."""
+    session.cell(f"import numpy as np\nbig = {ARRAYS[what]}\npart = big[5:20]\nkept = big.copy()")
+    looks = (
+        "np._core.multiarray.get_handler_name(big), big.flags.owndata, big.base is None,"
+        " big.flags.f_contiguous, big.flags.writeable, part.base is big, (big == kept).all()"
+    )
+    handler, *others = result(session, looks)
+    assert handler == "cowtm"
+    assert others == list(session.cell(looks).value[1:])
+    source = "big.setflags(write=True)\nbig[7] = big[0]\n(part[2] == big[0]).all()"
+    job = session.tm.submit(source)
+    assert job.result(PATIENCE)
+    assert session.cell("(big == kept).all()").value
+    made = session.tm.vars(job.number)
+    assert (made["big"][7] == made["big"][0]).all()
+    assert (made["big"][8:] == made["kept"][8:]).all()
+
+
+@linux
+def test_what_the_session_writes_meanwhile_no_job_sees(session: Session, tmp_path: Path) -> None:
+    """And the other way round, though both look at the same memory."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    session.cell("import numpy as np\nbig = np.ones(1 << 20)")
+    job = session.tm.submit(f"open({str(gate)!r}).read()\nbig[0] += 1\nbig.sum()")
+    session.cell("big[:] = 7")
+    gate.write_text("go on")
+    assert job.result(PATIENCE) == (1 << 20) + 1
+    assert session.cell("big.sum()").value == 7 << 20
+    session.cell("del big")
+    session.tm.past(job.number)
+    assert session.cell("big.sum()").value == (1 << 20) + 1
+
+
+@linux
+def test_memory_goes_back_with_the_array(session: Session) -> None:
+    """A worker that is used again does not grow."""
+    session.cell("import numpy as np\nbig = np.ones(8 << 20)")
+    source = """
+import os
+count = sum("memfd:cowtm" in line for line in open("/proc/self/maps"))
+big += 1
+os.getpid(), count
+"""
+    found = [result(session, source) for _ in range(3)]
+    assert len(set(found)) == 1
+
+
+def test_frames_are_what_they_were(session: Session) -> None:
+    """Their blocks are arrays."""
+    provide("pandas")
+    session.cell("import pandas as pd\nframe = pd.DataFrame({c: range(200_000) for c in 'abc'})")
+    source = "frame.loc[0, 'b'] = 9\nint(frame.sum().sum())"
+    before = 3 * 200_000 * 199_999 // 2
+    assert result(session, source) == before + 9
+    assert session.cell("int(frame.sum().sum())").value == before
+
+
+# -- what belongs to the session -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["tm.past(1)", "tm.jobs", "%past 1", "%%future\n1", "%jobs"])
+def test_a_job_cannot_use_the_time_machine(session: Session, source: str) -> None:
+    """It says that it can't, and who can."""
+    error = session.tm.submit(source).exception(PATIENCE)
+    assert "a background cell can't travel, look at states or start others" in str(error)
+
+
+def test_loading_cowtm_in_a_job_does_nothing(session: Session) -> None:
+    """A notebook's first cell can be run as a job."""
+    assert result(session, "%load_ext cowtm\n1") == 1
+
+
+# -- the next job ----------------------------------------------------------------------------------
+
+HABITS = {
+    "variables": ("left = 1", "'left' in globals()", False),
+    "sys.path": (
+        "import sys\nsys.path.append('/left')",
+        "'/left' in __import__('sys').path",
+        False,
+    ),
+    "environment": ("import os\nos.environ['LEFT'] = '1'", "__import__('os').getenv('LEFT')", None),
+    "working directory": ("import os\nos.chdir('/')", "__import__('os').getcwd() == '/'", False),
+    "warnings": (
+        "import warnings\nwarnings.filterwarnings('error', message='left')",
+        "'left' in str(__import__('warnings').filters)",
+        False,
+    ),
+    "future": (
+        "from __future__ import annotations",
+        "def f(x: int): pass\nf.__annotations__['x'] is int",
+        True,
+    ),
+    "built-in names": ("import builtins\nbuiltins.ascii = repr", "ascii is repr", False),
+    "attribute of builtins": (
+        "import builtins\nbuiltins.left = 0",
+        "hasattr(__import__('builtins'), 'left')",
+        False,
+    ),
+    "random numbers": (
+        "import random\nrandom.seed(1)",
+        "import random\nrandom.getstate() == random.Random(1).getstate()",
+        False,
+    ),
+    "user's module": (
+        "import of_the_user\nof_the_user.x = 2",
+        "import of_the_user\nof_the_user.x",
+        1,
+    ),
+    "handlers of logging": (
+        "import logging\nlogging.getLogger().addHandler(logging.NullHandler())",
+        "any(type(h).__name__ == 'NullHandler' for h in __import__('logging').root.handlers)",
+        False,
+    ),
+    "display hook": (
+        "import sys\nsys.displayhook = print",
+        "__import__('sys').displayhook is print",
+        False,
+    ),
+    "how things are shown": (
+        "get_ipython().display_formatter.formatters['text/plain'].for_type(frozenset, print)",
+        "frozenset({1}).__len__() and get_ipython().display_formatter.format(frozenset())[0]",
+        {"text/plain": "frozenset()"},
+    ),
+    "threads": (
+        """
+import threading
+threading.Thread(target=threading.Event().wait, name="left", daemon=True).start()
+""",
+        "'left' in [thread.name for thread in __import__('threading').enumerate()]",
+        False,
+    ),
+    "tasks": (
+        """
+import asyncio
+async def left():
+    await asyncio.sleep(1000)
+task = asyncio.create_task(left())
+await asyncio.sleep(0)
+""",
+        "'left' in str(__import__('asyncio').all_tasks())",
+        False,
+    ),
+    "magics": (
+        """
+from IPython.core.magic import register_line_magic
+@register_line_magic
+def left(line): pass
+""",
+        "'left' in get_ipython().magics_manager.magics['line']",
+        False,
+    ),
+    "signals": (
+        "import signal\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+        "import signal\nsignal.getsignal(signal.SIGUSR1) == signal.SIG_IGN",
+        False,
+    ),
+    "trace of classes": ("class Left: pass\nleft = Left()", "'Left' in dir()", False),
+}
+
+
+@pytest.mark.parametrize("what", HABITS)
+def test_a_job_finds_nothing_of_the_one_before(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Neither in a worker that is used again, nor in the one that takes its place."""
+    (tmp_path / "of_the_user.py").write_text("x = 1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    source, question, answer = HABITS[what]
+    result(session, source)
+    assert result(session, question) == answer
+
+
+def test_a_job_finds_no_figures_of_the_one_before(session: Session) -> None:
+    """Nor its settings of matplotlib."""
+    provide("matplotlib")
+    source = "import matplotlib.pyplot as plt\nplt.rcParams['lines.linewidth'] = 77\nplt.figure();"
+    result(session, source)
+    question = "import matplotlib.pyplot as plt\nplt.get_fignums(), plt.rcParams['lines.linewidth']"
+    assert result(session, question) == ([], 1.5)
+
+
+def test_a_plain_job_leaves_its_worker_warm(session: Session) -> None:
+    """The next one runs in the same process."""
+    session.cell("import numpy as np\nx = np.arange(10)")
+    source = "import os\nx += 1\nprint(x)\ndisplay(x)\nnp.random.random()\nos.getpid()"
+    assert len({result(session, source) for _ in range(3)}) == 1
