@@ -297,7 +297,7 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         if issubclass(cls, ctypes.Array) and not _is_found(cls):
             return "array type", cls._type_, cls._length_
         _have_module(name_of(cls)[0])
-        return None
+        return None if _is_found(cls) else _name_by_object(cls)
 
     def _name_member(self, member: enum.Enum) -> Name:
         if is_named(member):
@@ -332,6 +332,9 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         if type(obj) is _ALIAS:
             # Asking the class for it again would run code of a class that is empty yet.
             return _bare, (_ALIAS,), vars(obj)
+        reduce = _REDUCERS.get(name_of(type(obj)))
+        if reduce is not None:
+            return reduce(obj)
         return super().reducer_override(obj)
 
     def _is_of_notebook(self, function: FunctionType) -> bool:
@@ -361,6 +364,24 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             return names, {}
         used = code_names(function.__code__)
         return {}, {name: names[name] for name in names if name in used}
+
+
+def _reduce_field(field: Any) -> Any:
+    """Reduce a field of sympy's: those that it has itself by name, others to how they are made."""
+    cls = type(field)
+    name = cls.__name__[0] * 2  # RR, CC
+    if getattr(modules[cls.__module__], name, None) is field:
+        return name
+    made = cls(field.precision)
+    return cls, (field.precision, *(() if made == field else (None, float(field.tolerance))))
+
+
+_REDUCERS: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("mpmath.rational", "mpq"): lambda value: (type(value), value._mpq_),
+    ("sympy.polys.domains.complexfield", "ComplexField"): _reduce_field,
+    ("sympy.polys.domains.realfield", "RealField"): _reduce_field,
+}
+"""(module, name) of types whose own pickles can't be read -> what pickles them."""
 
 
 def _bare(cls: type) -> Any:
@@ -415,6 +436,18 @@ def _have_module(name: object) -> None:
 
 def _is_found(cls: type) -> bool:
     return getattr(modules.get(cls.__module__), cls.__qualname__, None) is cls
+
+
+def _name_by_object(cls: type) -> Name | None:
+    """Name a class that has no name itself, by an object of it that its package has.
+
+    `sympy.doctest` is of a class that a function made.
+    """
+    package = name_of(cls)[0].partition(".")[0]
+    for name, value in [*vars(modules[package]).items()] if package in modules else ():
+        if type(value) is cls:
+            return "type of", package, name
+    return None
 
 
 _HIDDEN_TYPES = _hidden_types()
@@ -514,6 +547,7 @@ _READERS: dict[str, Callable[..., Any]] = {
     "array type": lambda _, element, length: element * length,
     "class": lambda process, number: process.class_of(number),
     "member": _read_member,
+    "type of": lambda _, module, name: type(getattr(import_module(module), name)),
     "combination": _read_combination,
     "parameter": _read_parameter,
     "kind": _read_kind,

@@ -33,6 +33,13 @@ FAMILIES = [
                 "[sympy.Integral(a, (a, 0, 1)), sympy.O(a), sympy.Rational(1, 3), sympy.pi]",
                 ("x[0] = x[0].doit()",),
             ),
+            "domains": Example(
+                "[sympy.RR, sympy.CC, sympy.QQ, sympy.RealField(100), sympy.Poly(a, domain='RR')]",
+                ("x.append(x[2](1, 3))",),
+            ),
+            "function that is imported when it is called": Example(
+                "[sympy.doctest, 0]", ("x[1] = str(x[0])",)
+            ),
             "dummies": Example("[sympy.Dummy('d'), sympy.Wild('w')]", ("x.append(x[0] + 1)",)),
         },
         prelude=PRELUDE,
