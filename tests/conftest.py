@@ -44,6 +44,12 @@ def pytest_runtest_setup() -> None:
         _settled = len(sys.modules)
 
 
+@pytest.fixture
+def few_ambient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have sessions know of no library's global objects: other tests may have imported some."""
+    monkeypatch.setattr("cowtm.kinds.registry.AMBIENT", {})
+
+
 @dataclass(frozen=True, slots=True)
 class NativeModule:
     """One implementation of what `cowtm.native` gives; to the type checker, the specification."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from cowtm.journal import Journal
 
+pytestmark = pytest.mark.usefixtures("few_ambient")
+
 MIB = 1 << 20
 
 ALLOWANCE = 48 * MIB

@@ -13,6 +13,8 @@ from cowtm.testing.session import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.usefixtures("few_ambient")
+
 MANY = 300_000 if native.ObjectTable.__module__ == "cowtm._native" else 30_000
 """Dicts in a list; the twin takes ten times as long for each."""
 

@@ -21,6 +21,8 @@ from cowtm.journal import Journal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.usefixtures("few_ambient")
+
 KILLS = 56
 """Processes that are killed."""
 

@@ -182,7 +182,7 @@ def test_a_memory_report_shows_the_largest_first() -> None:
         "total": 3000, "memory": 3000, "disk": 0, "raw": 2000, "packed": 0, "contents": 1000,
         "chunks": 2000, "shared": 0, "ratio": 1.0, "process": 10**8,
         "memory_budget": 10**9, "disk_budget": 10**9, "live": {"big": 2800},
-        "not_measured": [], "on_disk": 0,
+        "not_measured": [], "on_disk": 0, "outputs": 0,
         "by_variable": {"small": 10, "big": 2900, "<random>": 90},
         "by_state": {1: 2900, 2: 100, 3: 0},
     }  # fmt: skip

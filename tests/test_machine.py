@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("few_ambient")
+
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:

@@ -66,7 +66,7 @@ class _Nothing:
         raise IndexError(index)
 
 
-_ENDED: list[tuple[type, Callable[[], Any]]] = [
+ENDED: list[tuple[type, Callable[[], Any]]] = [
     (type(make()), _at_end(make))
     for make in (
         lambda: iter([]),
@@ -179,7 +179,7 @@ class OpaqueKind(Kind):
         """Call the function with the arguments, as unpickling does."""
         shape: Shape = parts[0]
         if _is_at_end(self.cls, shape):
-            return next(ended() for cls, ended in _ENDED if cls is self.cls)
+            return next(ended() for cls, ended in ENDED if cls is self.cls)
         decoder = Decoder(parts[1:])
         function = decoder.decode(shape.tree[0])
         arguments = decoder.decode(shape.tree[1])
@@ -243,7 +243,7 @@ class OpaqueKind(Kind):
 
 def _is_at_end(cls: type, shape: Shape) -> bool:
     """Tell an iterator of one of these types that is at its end: it has no state then."""
-    if not any(cls is known for known, _ in _ENDED):
+    if not any(cls is known for known, _ in ENDED):
         return False
     arguments, state = shape.tree[1:3]
     return state == _NONE or (cls is islice and len(arguments) == _ITERATOR_AND_STOP)

@@ -29,6 +29,7 @@ import cloudpickle
 from cowtm.chunks import Chunk
 from cowtm.kinds.base import Held, Kind, class_dict, dead_reference, name_of
 from cowtm.kinds.functions import Globals
+from cowtm.kinds.opaque import ENDED
 from cowtm.kinds.reference import Lost, ReferenceKind
 from cowtm.kinds.registry import NAMELESS
 from cowtm.native import Node, TrackingNamespace, code_names
@@ -419,6 +420,7 @@ def _hidden_types() -> dict[int, tuple[str, type]]:
         "lru_cache": functools._lru_cache_wrapper,  # noqa: SLF001  what lru_cache makes
         "callable_iterator": type(iter(int, 1)),
         "builtin_method": type(re.compile("").match),  # of a type that C code made at run time
+        **{f"{cls.__module__} {cls.__name__}": cls for cls, _ in ENDED},
         **{f"ctypes {cls.__name__}": type(cls) for cls in _OF_CTYPES},
     }
     return {id(held): (name, held) for name, held in found.items() if not _is_found(held)}

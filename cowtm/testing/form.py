@@ -9,6 +9,7 @@ are described by functions that `describes` registers.
 from __future__ import annotations
 
 import array
+import builtins
 import collections
 import datetime
 import decimal
@@ -302,6 +303,8 @@ class Walk:
             return ("module", name) if is_known or vars(value).get("__spec__") else None
         if issubclass(cls, weakref.ref):
             return "weak reference", cls.__name__
+        if value is vars(builtins) or value is sys.modules:  # what the process has one of
+            return ("the process's",)
         if cls is types.CodeType:
             return "code", _code(value)
         if cls is types.BuiltinFunctionType and (

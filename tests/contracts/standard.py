@@ -81,6 +81,9 @@ class Registry(abc.ABC):
 class Child(Registry):
     pass
 
+class Late:
+    pass
+
 class Sized(typing.Protocol):
     def size(self) -> int: ...
 
@@ -215,10 +218,9 @@ CLASSES = {
         "[Registry, Child]",
         (
             "Registry.register(Plain)",
-            "@Child.register\nclass Late: pass",
+            "Child.register(Late)",
             "x.append(isinstance(Late(), Registry))",
         ),
-        copies=False,
     ),
     "enumeration": Example(
         "Colour", ("x.red.note = [1]", "x.red.note.append(x)", "del x.red.note"), copies=False
