@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from session import Session
 
+pytestmark = pytest.mark.long
+
 # They have no types.
 NB: Any = nbformat
 CLIENT: Any = nbclient

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from cowtm.future.job import Job
 
+pytestmark = pytest.mark.long
+
 PATIENCE = 120
 """Seconds that a job may take."""
 

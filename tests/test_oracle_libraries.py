@@ -19,7 +19,9 @@ from cowtm.testing.session import Checked, Wrong, same_without_recording
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROGRAMS = 80
+pytestmark = pytest.mark.long
+
+PROGRAMS = 48
 """Programs that are the same in every run, about 0.4 s each (2-core x86-64)."""
 
 

@@ -29,7 +29,7 @@ looks = st.tuples(st.sampled_from(LOOKS), numbers, numbers, numbers)
 rounds = st.lists(st.tuples(st.lists(changes, min_size=1, max_size=4), looks), max_size=20)
 beginnings = st.lists(st.tuples(numbers, numbers), min_size=len(NAMES), max_size=len(NAMES))
 random_steps = settings(
-    max_examples=100,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -175,7 +175,7 @@ def test_alike_for_each_sort_of_object(
 
 
 @pytest.mark.parametrize("native_module", ["c"], indirect=True)
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_alike_over_a_long_time(native_module: NativeModule, twin: NativeModule, seed: int) -> None:
     """Worlds that grow for hundreds of steps are seen alike."""
     with paused_collector():

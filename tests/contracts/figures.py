@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 PRELUDE = """
 import matplotlib
-matplotlib.use("agg")
 import matplotlib.pyplot as plt
+plt.close("all")
+matplotlib.use("agg")
 import numpy as np
 from matplotlib.animation import FuncAnimation
 from matplotlib.transforms import Affine2D, Bbox
