@@ -68,6 +68,7 @@ FAMILIES = [
 
 
 @describes(
+    *(f"_io.{cls}" for cls in ("TextIOWrapper", "BufferedReader", "BufferedWriter", "FileIO")),
     "socket.socket",
     "subprocess.Popen",
     "tqdm.std.tqdm",
