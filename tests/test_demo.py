@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.long
+
 DOCS = Path(__file__).parent.parent / "docs"
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cowtm.future.kernel import Message
     from cowtm.future.worker import Worker
 
+pytestmark = pytest.mark.long
+
 PATIENCE = 60
 """Seconds that a job may take."""
 

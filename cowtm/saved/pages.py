@@ -27,7 +27,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import cloudpickle
 
 from cowtm.chunks import Chunk
-from cowtm.kinds.base import Held, Kind, class_dict, dead_reference, name_of
+from cowtm.kinds.base import Held, Kind, class_dict, dead_reference, is_heap_type, name_of
 from cowtm.kinds.functions import Globals
 from cowtm.kinds.opaque import ENDED
 from cowtm.kinds.reference import Lost, ReferenceKind
@@ -298,7 +298,7 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         if issubclass(cls, ctypes.Array) and not _is_found(cls):
             return "array type", cls._type_, cls._length_
         _have_module(name_of(cls)[0])
-        return None if _is_found(cls) else _name_by_object(cls)
+        return _name_by_object(cls) if is_heap_type(cls) and not _is_found(cls) else None
 
     def _name_member(self, member: enum.Enum) -> Name:
         if is_named(member):
