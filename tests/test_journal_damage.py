@@ -68,7 +68,7 @@ def test_a_flipped_byte_costs_one_state_or_few(path: Path) -> None:
     whole = path.read_bytes()
     dice = random.Random(11)
     lost = []
-    for _ in range(200):
+    for _ in range(120):
         data = bytearray(whole)
         data[dice.randrange(len(data))] ^= dice.randrange(1, 256)
         path.write_bytes(data)
