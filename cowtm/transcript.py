@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, overload
 
-from cowtm.display import CELL, Table, shorten, size_text
+from cowtm.display import CELL, Report, Table, shorten, size_text
 
 Output: TypeAlias = dict[str, Any]
 """An output of a cell, as in the JSON of a notebook: nbformat 4."""
+
+
+class Transcript(Report, Sequence[Output]):
+    """The outputs of one cell, in order, wherever they are."""
+
+    @abstractmethod
+    def _list(self) -> list[Output]:
+        """Give them as they are now."""
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._list())
+
+    @overload
+    def __getitem__(self, index: int) -> Output: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Output]: ...
+
+    def __getitem__(self, index: int | slice) -> Output | list[Output]:
+        """Give one, or some."""
+        return self._list()[index]
+
+    def __iter__(self) -> Iterator[Output]:
+        """Give them in order."""
+        return iter(self._list())
+
+    def _table(self) -> Table:
+        return table_of(self)
 
 
 def text_of_all(outputs: Iterable[Output]) -> str:

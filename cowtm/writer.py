@@ -158,10 +158,6 @@ class Writer:
             and serial not in self._timeline.fresh
         )
 
-    def has_row(self, state: State) -> bool:
-        """Tell whether the journal has some version of a state."""
-        return state.serial in self._rows
-
     # -- writing -------------------------------------------------------------------------------
 
     def take_news(self) -> list[State]:

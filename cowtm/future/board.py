@@ -87,11 +87,6 @@ class Board(Report):
         return all(job.status in OVER for job in self.jobs)
 
     @property
-    def is_running(self) -> bool:
-        """Tell whether it changes with time."""
-        return any(job.status == RUNNING for job in self.jobs)
-
-    @property
     def started(self) -> str:
         """Say which jobs these are."""
         if len(self.jobs) == 1:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any, overload
+from typing import Any
 
-from cowtm.display import Report, Table, size_text
+from cowtm.display import size_text
 from cowtm.future.displays import Displays
 from cowtm.future.progress import Progress
 from cowtm.future.written import Written
-from cowtm.transcript import Output, size_of, table_of, text_of_all
+from cowtm.transcript import Output, Transcript, size_of, text_of_all
 
 LIMIT = 2**20
 """Characters of one cell's outputs that are kept, by default."""
@@ -38,7 +38,7 @@ class _Shown:
         self.size = size_of(output)
 
 
-class Outputs(Report, Sequence[Output]):
+class Outputs(Transcript):
     """The outputs of one cell, in order, as nbformat 4 has them.
 
     Text is folded (a progress bar is one line), displays are as they were last updated, and what
@@ -256,30 +256,9 @@ class Outputs(Report, Sequence[Output]):
                     outputs.append(_stream(entry.name, entry.text))
             return outputs + gap
 
-    def __len__(self) -> int:
-        """Count them."""
-        return len(self._list())
-
-    @overload
-    def __getitem__(self, index: int) -> Output: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Output]: ...
-
-    def __getitem__(self, index: int | slice) -> Output | list[Output]:
-        """Give one, or some."""
-        return self._list()[index]
-
-    def __iter__(self) -> Iterator[Output]:
-        """Give them in order, as they are now."""
-        return iter(self._list())
-
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as plain data."""
         return _made_of, (self._list(), self._limit)
-
-    def _table(self) -> Table:
-        return table_of(self)
 
     @classmethod
     def of(cls, outputs: Iterable[Output], limit: int = LIMIT) -> Outputs:

@@ -118,11 +118,6 @@ class Pool:
             target=self._kill_later, args=(assignment, worker), name="cowtm-grace", daemon=True
         ).start()
 
-    def warm_up(self) -> None:
-        """Have a worker ready for the next assignment."""
-        with self._change:
-            self._hire()
-
     def renew(self) -> None:
         """Have no more assignments run by the workers that there are."""
         with self._change:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,22 @@ class Place:
     """Header of the request to execute the cell that started it; empty in a terminal."""
     waits: bool
     """Whether that cell waits for the job."""
+
+
+class Waiting:
+    """A front end's part of cells that wait for their jobs."""
+
+    def __init__(self) -> None:
+        self._waits = False
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Have the running cell wait for the jobs that are started in a block."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
 
 
 class Frontend(Protocol):

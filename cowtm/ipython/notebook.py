@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cowtm.future.outputs import taken_by
-from cowtm.ipython.frontend import Place
+from cowtm.ipython.frontend import Place, Waiting
 from cowtm.ipython.wire import Wire, request_of
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from cowtm.transcript import Output
 
 
-class Notebook:
+class Notebook(Waiting):
     """Notebooks and consoles that a kernel serves.
 
     Messages may be sent from any thread: sockets are the business of the kernel's own thread for
@@ -37,7 +36,7 @@ class Notebook:
         self._shell = shell
         self._record = record
         self._wire = Wire(self._kernel.session)
-        self._waits = False
+        super().__init__()
         self._ours = _Ours()
 
     def start(self) -> None:
@@ -71,15 +70,6 @@ class Notebook:
         asks = (request.get("content") or {}).get("allow_stdin", True)
         return not asks and not any(name in names for name in ("cellId", "cell_id"))
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Leave the error of a job to the cell that waits for it, which fails with it."""
-        self._waits = True
-        try:
-            yield
-        finally:
-            self._waits = False
-
     def here(self) -> Place:
         """Tell the request that runs."""
         parent = self._shell.get_parent() or {}
@@ -88,7 +78,7 @@ class Notebook:
     def show(self, job: Job, message: Message) -> None:
         """Send it as if the job's cell did."""
         place: Place = job.place
-        if message.kind == "error" and place.waits:
+        if message.kind == "error" and place.waits:  # the cell that waits fails with it
             return
         request = request_of(place.request)
         with self._ours.lock:

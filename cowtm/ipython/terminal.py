@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cowtm.future.outputs import Outputs
 from cowtm.future.progress import COLOURS
-from cowtm.ipython.frontend import Place
+from cowtm.ipython.frontend import Place, Waiting
 from cowtm.transcript import Output, text_of, text_of_all
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from cowtm.future.record import Record
 
 
-class Terminal:
+class Terminal(Waiting):
     """A terminal: text, where nothing is being typed or put out.
 
     What jobs put out is collected, and shown between cells.
@@ -38,7 +37,7 @@ class Terminal:
         self._record = record
         self._lock = threading.Lock()
         self._pending: dict[Job, Outputs] = {}
-        self._waits = False
+        super().__init__()
         self._known: weakref.WeakKeyDictionary[Outputs, tuple[int, int]]
         self._known = weakref.WeakKeyDictionary()
 
@@ -78,15 +77,6 @@ class Terminal:
         """Return what IPython has of the outputs of a cell."""
         outputs: Mapping[int, list[Any]] = getattr(self._shell.history_manager, "outputs", {})
         return outputs.get(number, [])
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Show the output of jobs as it comes: the cell that waits puts out nothing else."""
-        self._waits = True
-        try:
-            yield
-        finally:
-            self._waits = False
 
     def here(self) -> Place:
         """Tell nothing: a terminal has no cells."""

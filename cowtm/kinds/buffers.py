@@ -97,11 +97,15 @@ class BytesKind(Kind):
 
     def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:
         """Tell the length, or how many chunks changed."""
-        before, after = old[3 : 3 + old[2]], new[3 : 3 + new[2]]
-        if total(before) != total(after):
-            return f"{total(before)} to {total(after)} bytes"
-        changed = sum(a is not b for a, b in zip(before, after, strict=True))
-        return f"{changed} of {len(after)} chunks changed"
+        return account_of_chunks(old[3 : 3 + old[2]], new[3 : 3 + new[2]])
+
+
+def account_of_chunks(before: Sequence[Chunk], after: Sequence[Chunk]) -> str:
+    """Tell how the length of some memory changed, or how many of its chunks did."""
+    if total(before) != total(after):
+        return f"{total(before)} to {total(after)} bytes"
+    changed = sum(a is not b for a, b in zip(before, after, strict=True))
+    return f"{changed} of {len(after)} chunks changed"
 
 
 _typecode: Any = array.array.__dict__["typecode"]

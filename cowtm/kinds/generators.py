@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import struct
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,18 +15,22 @@ from cowtm.kinds.base import Commit, Kind, Layout, resolved
 from cowtm.kinds.insides import Inside, find_inside
 
 
-class GeneratorKind(Kind):
-    """numpy.random.Generator: class, bits, attributes."""
+class _DrawingKind(Kind):
+    """What draws from bits: class, bits, and what else it has.
 
-    name = "random generator"
+    The class that all of its classes derive from, and what gives the bits, its own kinds say.
+    """
+
+    base: Any
 
     def __init__(self, cls: type) -> None:
         self.cls: type = cls
         self.layout = Layout(cls)
 
-    def parts(self, value: Any) -> Sequence[object]:
-        """Read all of it."""
-        return [type(value), _bits_of_generator(value), *self.layout.read(value)]
+    @staticmethod
+    @abstractmethod
+    def bits_of(value: Any) -> Any:
+        """Give the bits that an object draws from."""
 
     def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
         """Class and bits are given at birth."""
@@ -33,52 +38,59 @@ class GeneratorKind(Kind):
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make one on its bits."""
-        made = np.random.Generator.__new__(parts[0])
-        np.random.Generator.__init__(made, parts[1])
+        made = self.base.__new__(parts[0])
+        self.base.__init__(made, parts[1])
         return made
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
         """The bits can't be exchanged."""
-        return type(value) is self.cls and _bits_of_generator(value) is resolved(slots[1])
+        return type(value) is self.cls and self.bits_of(value) is resolved(slots[1])
+
+
+class GeneratorKind(_DrawingKind):
+    """numpy.random.Generator: class, bits, attributes."""
+
+    name = "random generator"
+    base = np.random.Generator
+
+    @staticmethod
+    def bits_of(value: Any) -> Any:
+        """Give the bits, past what the class overrides."""
+        return np.random.Generator.__dict__["bit_generator"].__get__(value)
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Read all of it."""
+        return [type(value), self.bits_of(value), *self.layout.read(value)]
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing the attributes."""
         return self.layout.plan(value, parts[2:])
 
 
-class RandomStateKind(Kind):
+class RandomStateKind(_DrawingKind):
     """numpy.random.RandomState, the global one too: class, bits, a number kept, attributes."""
 
     name = "random state"
     by_value = True
+    base = np.random.RandomState
 
     def __init__(self, cls: type) -> None:
-        self.cls: type = cls
-        self.layout = Layout(cls)
+        super().__init__(cls)
         self._read_kept = kept_reader()
+
+    @staticmethod
+    def bits_of(value: Any) -> Any:
+        """Give the bits."""
+        return value._bit_generator  # noqa: SLF001  there is no public way to it
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read all of it."""
         kept = self._read_kept(value)
-        return [type(value), _bits_of_state(value), *kept, *self.layout.read(value)]
+        return [type(value), self.bits_of(value), *kept, *self.layout.read(value)]
 
     def same(self, old: object, new: object) -> bool:
         """Compare the number kept."""
         return type(old) is type(new) and type(old) in (int, float) and old == new
-
-    def needs(self, slots: Sequence[Any]) -> int:  # noqa: ARG002
-        """Class and bits are given at birth."""
-        return 2
-
-    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
-        """Make one on its bits."""
-        made = np.random.RandomState.__new__(parts[0])
-        np.random.RandomState.__init__(made, parts[1])
-        return made
-
-    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
-        """The bits can't be exchanged."""
-        return type(value) is self.cls and _bits_of_state(value) is resolved(slots[1])
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare setting the number kept, and the attributes."""
@@ -97,14 +109,6 @@ class RandomStateKind(Kind):
     def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:  # noqa: ARG002
         """Say that numbers were drawn."""
         return "random numbers were drawn"
-
-
-def _bits_of_generator(value: Any) -> Any:
-    return np.random.Generator.__dict__["bit_generator"].__get__(value)
-
-
-def _bits_of_state(value: Any) -> Any:
-    return value._bit_generator  # noqa: SLF001  there is no public way to it
 
 
 def _get_state(value: Any) -> dict[str, Any]:

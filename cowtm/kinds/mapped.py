@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cowtm.chunks import Chunk, ChunkStore, total, write_back
+from cowtm.chunks import Chunk, ChunkStore, write_back
 from cowtm.kinds.base import Commit, Kind, Layout, NotCapturable
-from cowtm.kinds.buffers import address_of
+from cowtm.kinds.buffers import account_of_chunks, address_of
 from cowtm.kinds.reference import ReferenceKind
 
 
@@ -76,11 +76,7 @@ class MappedKind(Kind):
 
     def account(self, old: Sequence[Any], new: Sequence[Any]) -> str:
         """Tell the length, or how many chunks changed."""
-        before, after = old[3 : 3 + old[2]], new[3 : 3 + new[2]]
-        if total(before) != total(after):
-            return f"{total(before)} to {total(after)} bytes"
-        changed = sum(a is not b for a, b in zip(before, after, strict=True))
-        return f"{changed} of {len(after)} chunks changed"
+        return account_of_chunks(old[3 : 3 + old[2]], new[3 : 3 + new[2]])
 
 
 def _length(value: Any) -> int:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from cowtm.display import Report, Table
 from cowtm.errors import Damaged
-from cowtm.packing import unpack
-from cowtm.saved.shelf import packed_page
-from cowtm.transcript import Output, table_of
+from cowtm.saved.shelf import packed_page, unpacked_page
+from cowtm.transcript import Output, Transcript
 
 if TYPE_CHECKING:
     from cowtm.journal import Journal
 
 
-class SavedOutputs(Report, Sequence[Output]):
+class SavedOutputs(Transcript):
     """The outputs of a cell of another session, or of an earlier one.
 
     Args:
@@ -43,31 +41,10 @@ class SavedOutputs(Report, Sequence[Output]):
         """
         data = self._journal.page(self.page)
         try:
-            outputs = json.loads(bytes(unpack(data[8:], int.from_bytes(data[:8], "little"))))
+            outputs = json.loads(unpacked_page(data))
         except ValueError as error:
             raise Damaged(f"what a cell put out can't be read: {error}") from error
         return list(outputs)
-
-    def __len__(self) -> int:
-        """Count them."""
-        return len(self._list())
-
-    @overload
-    def __getitem__(self, index: int) -> Output: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Output]: ...
-
-    def __getitem__(self, index: int | slice) -> Output | list[Output]:
-        """Give one, or some."""
-        return self._list()[index]
-
-    def __iter__(self) -> Iterator[Output]:
-        """Give them in order."""
-        return iter(self._list())
-
-    def _table(self) -> Table:
-        return table_of(self)
 
 
 def page_of(outputs: Iterable[Output]) -> bytes | None:

@@ -138,9 +138,9 @@ class Shelf:
 
     def _load(self, number: int) -> tuple[list[Any], int]:
         data = self._journal.page(number)
-        size = int.from_bytes(data[:8], "little")
         try:
-            return pages.load(bytes(unpack(data[8:], size)), self._naming), size
+            unpacked = unpacked_page(data)
+            return pages.load(unpacked, self._naming), len(unpacked)
         except CowtmError:
             raise
         except Exception as error:
@@ -154,6 +154,11 @@ class Shelf:
 def packed_page(data: bytes) -> bytes:
     """Pack the pickle of a page, its size before it."""
     return len(data).to_bytes(8, "little") + pack(memoryview(data), 1)
+
+
+def unpacked_page(data: bytes) -> bytes:
+    """Give back what `packed_page` was given."""
+    return bytes(unpack(data[8:], int.from_bytes(data[:8], "little")))
 
 
 class _Leaf:
