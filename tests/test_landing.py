@@ -349,6 +349,8 @@ def test_a_job_finds_nothing_of_the_one_before(
 def test_a_job_finds_no_figures_of_the_one_before(session: Session) -> None:
     """Nor its settings of matplotlib."""
     provide("matplotlib")
+    # Figures and settings of the session do go along, and other tests may have left some.
+    session.cell("import matplotlib.pyplot as plt\nplt.close('all')\nplt.rcdefaults()\ndel plt")
     source = "import matplotlib.pyplot as plt\nplt.rcParams['lines.linewidth'] = 77\nplt.figure();"
     result(session, source)
     question = "import matplotlib.pyplot as plt\nplt.get_fignums(), plt.rcParams['lines.linewidth']"
