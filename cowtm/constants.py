@@ -29,11 +29,17 @@ class Constants:
 
     def name(self, value: object) -> str:
         """Return the name of a constant in the module of its type, nothing for anything else."""
-        cls = type(value)
+        return self._names(type(value)).get(id(value), "")
+
+    def has(self, cls: type) -> bool:
+        """Tell whether there is a constant of that very type."""
+        return bool(self._names(cls))
+
+    def _names(self, cls: type) -> dict[int, str]:
         known = self._known.get(id(cls))
         if known is None:
             known = self._known[id(cls)] = cls, self._find(cls)
-        return known[1].get(id(value), "")
+        return known[1]
 
     def _find(self, cls: type) -> dict[int, str]:
         """Return address -> name; modules keep their constants alive."""

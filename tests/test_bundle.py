@@ -42,9 +42,10 @@ FIRST = {
 
 
 @pytest.mark.parametrize("case", FIRST.values())
-def test_a_state_is_handed_over(case: str) -> None:
+def test_a_state_is_handed_over(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first and the last state of an example are in another process what they were."""
     provide(*CASES[case][0].needs)
+    monkeypatch.setattr("cowtm.saved.bundle.FEW", 0)
     with run(*CASES[case]) as ran:
         mirror = ran.checked.session.machine.recorder.mirror
         for state in (ran.states[-1], ran.states[1]):

@@ -362,3 +362,34 @@ def test_a_plain_job_leaves_its_worker_warm(session: Session) -> None:
     session.cell("import numpy as np\nx = np.arange(10)")
     source = "import os\nx += 1\nprint(x)\ndisplay(x)\nnp.random.random()\nos.getpid()"
     assert len({result(session, source) for _ in range(3)}) == 1
+
+
+MANY_OBJECTS = """
+from datetime import date
+from enum import Enum
+Level = Enum('Level', 'LOW HIGH')
+class Point:
+    def __init__(self, i):
+        self.x, self.pair, self.level = i, (i, 'p'), Level.LOW
+shared = [0]
+data = [{'i': i, 'shared': shared, 'at': date(2020, 1, 1)} for i in range(900)]
+points = [Point(i) for i in range(900)]
+points[3].all = points
+long = ['x' * 70_000] * 2
+"""
+
+
+def test_a_job_on_many_objects_has_them_all(session: Session) -> None:
+    """With what they share, cycles, classes of the notebook, and leaves of every sort."""
+    session.cell(MANY_OBJECTS)
+    told = (
+        "sum(d['i'] for d in data), all(d['shared'] is shared for d in data), "
+        "{d['at'] for d in data} == {date(2020, 1, 1)}, points[3].all is points, "
+        "sum(p.x for p in points), {p.level is Level.LOW for p in points}, "
+        "{type(p) is Point for p in points}, len(long[0])"
+    )
+    source = f"shared[0] = 7\npoints[5].pair = (1, 2)\ndata.append(data[0])\n{told}"
+    assert result(session, source) == (404550, True, True, True, 404550, {True}, {True}, 70_000)
+    after = session.tm.vars(session.tm.jobs[-1].number)
+    assert (after["shared"], after["points"][5].pair, len(after["data"])) == ([7], (1, 2), 901)
+    assert session.names["shared"] == [0]

@@ -12,20 +12,30 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from cowtm.interrupts import paused_collection
 from cowtm.kinds.base import name_of
 from cowtm.kinds.classes import ClassKind
-from cowtm.kinds.modules import is_installed
+from cowtm.kinds.modules import ModuleKind, is_installed
+from cowtm.kinds.reference import Lost, ReferenceKind
 from cowtm.native import GENERIC, GONE, INSTANCE, REFERENCE, Content, Node
 from cowtm.saved import pages
+from cowtm.saved.columns import Row, columns_of, groups_in, rows_of
 from cowtm.saved.naming import PENDING, Naming
 from cowtm.saved.revival import is_made_new, revival_of
 from cowtm.saved.shelf import interned
+from cowtm.saved.tolerant import said
 
 if TYPE_CHECKING:
     from cowtm.arena import Place
     from cowtm.chunks import Chunk
     from cowtm.generations import Key
     from cowtm.mirror import Mirror
+
+FEW = 1_000
+"""Contents that go one by one: leaves that they share are found shared."""
+
+ROWS = 65_536
+"""Contents in columns that are pickled at once."""
 
 SLOTS = 65_536
 """Slots in a page, about: some 500 KB of pickle."""
@@ -39,8 +49,10 @@ class Bundle:
     """Pickle of names and slots; of a step, those that are bound anew."""
     unbound: tuple[str, ...]
     """Of a step, the names that are gone."""
+    columns: list[tuple[bytes, bytes]]
+    """Pickles of kinds, and of contents of these in columns."""
     pages: list[bytes]
-    """Pickles of contents."""
+    """Pickles of the other contents."""
     gone: tuple[int, ...]
     """Of a step, the numbers of objects that are gone."""
     known: int
@@ -154,6 +166,7 @@ class Exchange(Naming):
         self.staying = set(self.staying)
         self._withheld = set(self._withheld)
 
+    @paused_collection()  # what is made here is all needed
     def send(  # noqa: PLR0913  what a bundle is made of, each with its name
         self,
         names: Mapping[str, Any],
@@ -180,13 +193,20 @@ class Exchange(Naming):
         bundle = _empty()
         if before is not None:
             known = before.bundle
-            bundle = replace(known, pages=[*known.pages], chunks=dict(known.chunks))
+            bundle = replace(
+                known,
+                columns=[*known.columns],
+                pages=[*known.pages],
+                chunks=dict(known.chunks),
+            )
             lent = [*before.lent] if lend else None
+        contents = list(contents)
         if not self._answers:
-            contents = list(contents)
             self._withheld |= withheld(contents)
         # Pairs, so that a value which can't be sent is left out alone.
         head = self._dump([*names.items()], bundle, lent)
+        if len(contents) > FEW:
+            contents = self._send_columns(contents, bundle, lent)
         for items in _batches(self._item(node, content) for node, content in contents):
             bundle.pages.append(self._dump(items, bundle, lent))
         bundle.names = head
@@ -196,6 +216,30 @@ class Exchange(Naming):
         if self._known_to_both is None:
             self._known_to_both = bundle.known
         return Sent(bundle, tuple(lent or ()))
+
+    def _send_columns(
+        self, contents: list[Row], bundle: Bundle, lent: list[memoryview] | None
+    ) -> list[Row]:
+        """Put what can be into columns; returns what is left."""
+        bare: dict[int, bool] = {}
+        rows: list[Row] = []
+        rest: list[Row] = []
+        for row in contents:
+            kind = row[1].kind
+            if id(kind) not in bare:
+                bare[id(kind)] = self._is_bare(kind)
+            (rows if bare[id(kind)] else rest).append(row)
+        for start in range(0, len(rows), ROWS):
+            columns, others = columns_of(rows[start : start + ROWS])
+            rest += others
+            bundle.columns.append((self._dump(columns.kinds, bundle, lent), columns.data))
+        return rest
+
+    def _is_bare(self, kind: Any) -> bool:
+        """Tell whether objects of a kind are made from their contents, and need nothing else."""
+        if kind.code == REFERENCE or isinstance(kind, ClassKind | ModuleKind):
+            return False
+        return not self._constants.has(self.type_of(kind))
 
     def _item(self, node: Node, content: Content) -> tuple[Any, ...]:
         kind: Any = content.kind
@@ -241,6 +285,7 @@ class Exchange(Naming):
 
     # -- receiving -----------------------------------------------------------------------------
 
+    @paused_collection()
     def receive(self, bundle: Bundle, take: Callable[[Key, Place | bytes], Chunk]) -> Received:
         """Read a bundle.
 
@@ -256,15 +301,26 @@ class Exchange(Naming):
         self._exchanged.update({key: take(key, where) for key, where in bundle.chunks.items()})
         names = dict(pages.load(bundle.names, self))
         contents: dict[Node, Content] = {}
+        for kinds, data in bundle.columns:
+            for kind, group in zip(pages.load(kinds, self), groups_in(data), strict=True):
+                is_here = not isinstance(kind, Lost)
+                leaf = interned if is_here and kind.code in (INSTANCE, GENERIC) else None
+                for node, content in rows_of(group, kind, self.node, leaf):
+                    contents[node] = content if is_here else ReferenceKind.instead(kind, quiet=True).content
+                    if node.kind is PENDING:
+                        node.kind = contents[node].kind
         for page in bundle.pages:
             items = pages.load(page, self)
             for oid, kind, slots, blocked, _ in items:
                 node = self.node(oid)
-                contents[node] = _content(kind, slots, blocked)
+                contents[node] = content = _content(kind, slots, blocked)
                 if node.kind is PENDING:
-                    node.kind = kind
+                    node.kind = content.kind
             for oid, kind, _, _, call in items:
-                self._have(oid, kind, call)
+                try:
+                    self._have(oid, kind, call)
+                except Exception as error:  # noqa: BLE001  a module, or a class, runs what it likes
+                    self._do_without(contents, self.node(oid), said(error))
         return Received(names, contents, bundle.unbound, tuple(map(self.node, bundle.gone)))
 
     def _have(self, oid: int, kind: Any, call: bytes | None) -> None:
@@ -277,6 +333,12 @@ class Exchange(Naming):
         elif call is not None:
             function, arguments = pages.load(call, self)
             self.revive(node, function(*arguments))
+
+    def _do_without(self, contents: dict[Node, Content], node: Node, why: str) -> None:
+        """Have a node's object be by reference, of which nothing is here."""
+        kind = ReferenceKind.unmade(node.kind, why)
+        self.unmade[kind.what] = why
+        node.kind, contents[node] = kind, kind.content
 
 
 def withheld(contents: Iterable[tuple[Node, Content]]) -> set[Node]:
@@ -305,7 +367,7 @@ _CONTAINERS = (list, dict, set, tuple, frozenset)
 
 
 def _empty() -> Bundle:
-    return Bundle(b"", (), [], (), 0)
+    return Bundle(b"", (), [], [], (), 0)
 
 
 def _batches(items: Iterable[tuple[Any, ...]]) -> Iterable[list[Any]]:
@@ -323,6 +385,8 @@ def _batches(items: Iterable[tuple[Any, ...]]) -> Iterable[list[Any]]:
 
 
 def _content(kind: Any, slots: Any, blocked: bool) -> Content:  # noqa: FBT001
+    if isinstance(kind, Lost):
+        return ReferenceKind.instead(kind, quiet=True).content
     if not blocked:
         slots = pages.expand(slots)
         if kind.code in (INSTANCE, GENERIC):
