@@ -1,10 +1,12 @@
 """What a cell in the background costs: until its code runs, and while it runs.
 
-``python -m benchmarks.future`` asks two questions, against rivals in the same run:
+``python -m benchmarks.future`` asks three questions, against rivals in the same run:
 
 - *start*: variables of 256 MB; how long from asking for a job until its code runs, in a worker that
-  is warm, after one element was written since the last one? The rivals get the same variables: a
-  thread with deep copies, a fork, loky and dask (if they are installed), all of them warm too.
+  is warm, after one element was written since the last one, and how long until the cell that asked
+  returns? The rivals get the same variables: a thread with deep copies, a fork, loky and dask (if
+  they are installed), all of them warm too.
+- *objects*: the same for 200,000 small dicts and lists.
 - *beside*: how much slower is a cell of pure Python in the foreground while a job computes?
 
 Times are ratios to one deep copy of the variables, and to the cell alone. ``--smoke`` runs
@@ -58,6 +60,19 @@ def by_cowtm(session: Session) -> Iterator[Start]:
 
     def start(_: dict[str, Any]) -> float:
         return float(session.machine.submit("import time\ntime.time()").result())
+
+    yield start
+
+
+@contextmanager
+def by_cowtm_until_it_returns(session: Session) -> Iterator[Start]:
+    """Start jobs from the present, and wait for the call only."""
+
+    def start(_: dict[str, Any]) -> float:
+        job = session.machine.submit("1")
+        returned = time.time()
+        job.result()
+        return returned
 
     yield start
 
@@ -126,6 +141,7 @@ def _submitting(executor: Executor) -> Start:
 
 RIVALS = {
     "a warm worker": (by_cowtm, None),
+    "its cell returns": (by_cowtm_until_it_returns, None),
     "deep copies, thread": (by_copies, None),
     "fork": (by_fork, None),
     "loky": (by_loky, "loky"),
@@ -136,19 +152,30 @@ RIVALS = {
 
 def start(megabytes: int, rounds: int) -> dict[str, list[float]]:
     """Seconds from asking until the code runs, for each rival, and those of a deep copy."""
+    make = f"import numpy as np\ntable = np.random.default_rng(0).random({megabytes} << 17)"
+    return _starts(make, "table[{turn}] = {turn}", rounds)
+
+
+def objects(thousands: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds from asking until the code runs, on many small objects."""
+    make = f"table = [{{'number': i, 'pair': [i, i + 1]}} for i in range({thousands} * 500)]"
+    return _starts(make, "table[{turn}]['number'] = -1", rounds)
+
+
+def _starts(make: str, change: str, rounds: int) -> dict[str, list[float]]:
     session = Session({})
-    session.run(f"import numpy as np\ntable = np.random.default_rng(0).random({megabytes} << 17)")
+    session.run(make)
     session.run("notes = {'seen': [1, 2, 3]}")
     names = session.shell.user_ns
     found: dict[str, list[float]] = {"one deep copy": []}
     with ExitStack() as stack:
         starts = {
-            name: stack.enter_context(make(session))
-            for name, (make, package) in RIVALS.items()
+            name: stack.enter_context(rival(session))
+            for name, (rival, package) in RIVALS.items()
             if package is None or find_spec(package)
         }
         for turn in range(rounds + 1):  # the first is not counted: it starts what stays warm
-            session.run(f"table[{turn}] = {turn}")
+            session.run(change.format(turn=turn))
             variables = {name: names[name] for name in ("table", "notes")}
             begun = time.perf_counter()
             copy.deepcopy(variables)
@@ -195,6 +222,7 @@ def _compute(over: threading.Event) -> None:
 QUESTIONS: dict[str, tuple[Callable[..., dict[str, list[float]]], tuple[int, ...], tuple[int, ...]]]
 QUESTIONS = {
     "start": (start, (256, 7), (8, 1)),
+    "objects": (objects, (200, 7), (2, 1)),
     "beside": (beside, (2_000_000, 7), (1000, 1)),
 }
 """Name -> what answers it, its sizes, its sizes in a smoke run."""

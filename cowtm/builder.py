@@ -7,8 +7,8 @@ what they are made of exists. New ones are filled at once: nobody has seen them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from cowtm.errors import CannotRestore
 from cowtm.native import GONE, Content, Node
@@ -20,6 +20,39 @@ ContentOf = Callable[[Node], Content | None]
 Existing = Callable[[Node], Any]
 
 
+class Meanwhile:
+    """Names that are bound while objects are made: what makes them may run the notebook's code.
+
+    Those that are bound already stay as they are.
+
+    Args:
+        home: the namespace.
+        names: name -> slot that it is to be bound to afterwards.
+
+    """
+
+    def __init__(self, home: dict[str, Any], names: Mapping[str, Any]) -> None:
+        self._home = home
+        self._absent = {name: slot for name, slot in names.items() if name not in home}
+
+    def __enter__(self) -> Self:
+        """Bind leaves: modules, numbers."""
+        leaves = {name: slot for name, slot in self._absent.items() if type(slot) is not Node}
+        self._home.update(leaves)
+        return self
+
+    def bind(self, builder: Builder) -> None:
+        """Bind what is made by now, filled or not."""
+        for name, slot in self._absent.items():
+            if type(slot) is Node and slot in builder:
+                self._home[name] = builder.value(slot)
+
+    def __exit__(self, *_: object) -> None:
+        """Unbind them all."""
+        for name in self._absent:
+            self._home.pop(name, None)
+
+
 class Builder:
     """Makes the objects of one state.
 
@@ -27,6 +60,8 @@ class Builder:
         content_of: gives the content of a node in that state.
         existing: gives the object to use for a node as it is, or GONE to make a new one.
         is_empty: tells the nodes whose existing objects are yet to be filled, as new ones are.
+        failed: takes the nodes whose objects can't be made or filled, and why; the others are made
+            as far as that goes. Without it the first such error is raised.
 
     Attributes:
         made: node -> the object made anew for it.
@@ -36,11 +71,16 @@ class Builder:
     """
 
     def __init__(
-        self, content_of: ContentOf, existing: Existing, is_empty: Callable[[Node], bool]
+        self,
+        content_of: ContentOf,
+        existing: Existing,
+        is_empty: Callable[[Node], bool],
+        failed: dict[Node, Exception] | None = None,
     ) -> None:
         self._content_of = content_of
         self._existing = existing
         self._is_empty = is_empty
+        self._failed = failed
         self._objects: dict[Node, Any] = {}
         self._empty: dict[Node, tuple[Kind, Any, Sequence[Any]]] = {}
         self._serial: dict[Node, int] = {}
@@ -50,11 +90,15 @@ class Builder:
         self.filled: list[Node] = []
         self.refilled: list[Node] = []
 
+    def __contains__(self, node: Node) -> bool:
+        """Tell whether there is an object for a node by now."""
+        return node in self._objects
+
     def value(self, slot: Any) -> Any:
         """Return the object for a slot; for a node, it must have been added."""
         return self._objects[slot] if type(slot) is Node else slot
 
-    def add(self, roots: Iterable[Any]) -> None:
+    def add(self, roots: Iterable[Any]) -> None:  # noqa: C901  calls would take longer than what they do
         """Make the objects for some slots and for all that they lead to."""
         objects, existing_of = self._objects, self._existing
         # What must exist before something else goes on the stack; the rest comes when that is
@@ -94,7 +138,11 @@ class Builder:
                 elif kind.calls and slots[0] not in self._completing:
                     self._complete(slots[0], slots[:1])
             stack.pop()
-            made = kind.create([self.value(s) for s in slots[:count]], slots)
+            try:
+                made = kind.create([self.value(s) for s in slots[:count]], slots)
+            except Exception as error:  # noqa: BLE001  of any kind, from what the user's code does
+                self._fail(node, error)
+                made = None
             objects[node] = self.made[node] = made
             if not kind.frozen:
                 self._empty[node] = kind, made, slots
@@ -154,16 +202,16 @@ class Builder:
 
     def _fill_all(self, entries: dict[Node, tuple[Kind, Any, Sequence[Any]]]) -> None:
         late = []
-        for entry in entries.values():
+        for node, entry in entries.items():
             if entry[0].called:
-                self._fill(*entry)
-        for entry in entries.values():
+                self._fill(node, *entry)
+        for node, entry in entries.items():
             if entry[0].hashes:
-                late.append(entry)
+                late.append(node)
             elif not entry[0].called:
-                self._fill(*entry)
-        for entry in reversed(late):
-            self._fill(*entry)
+                self._fill(node, *entry)
+        for node in reversed(late):
+            self._fill(node, *entries[node])
 
     def plans(self) -> list[Commit]:
         """Fill what was made, plan what is live; the commits are to be called in order."""
@@ -174,9 +222,18 @@ class Builder:
         self._live.clear()
         return commits
 
-    def _fill(self, kind: Kind, value: Any, slots: Sequence[Any]) -> None:
+    def _fill(self, node: Node, kind: Kind, value: Any, slots: Sequence[Any]) -> None:
         objects = self._objects
-        kind.fill(value, [objects[slot] if type(slot) is Node else slot for slot in slots])
+        try:
+            kind.fill(value, [objects[slot] if type(slot) is Node else slot for slot in slots])
+        except Exception as error:  # noqa: BLE001  of any kind, from what the user's code does
+            self._fail(node, error)
+
+    def _fail(self, node: Node, error: Exception) -> None:
+        """Take note that an object can't be made; raises the error if nobody wants to know."""
+        if self._failed is None:
+            raise error
+        self._failed.setdefault(node, error)
 
     def _plan(self, kind: Kind, value: Any, slots: Sequence[Any]) -> Commit:
         return kind.plan(value, [self.value(slot) for slot in slots])

@@ -262,6 +262,10 @@ class ChunkStore:
         self._let_go()
         self._generations.settle(raw_limit, packed_limit)
 
+    def close(self) -> None:
+        """Let go of all bytes, whoever still refers to a chunk, and of the disk."""
+        self._generations.close()
+
     def _put(self, piece: memoryview, itemsize: int) -> Chunk:
         key = xxhash.xxh3_128_digest(piece), len(piece)
         chunk = _alive(self._known, key)

@@ -57,6 +57,19 @@ class NotHere(CowtmError, AttributeError, TypeError):
     """An object was used that is not here: it is gone, or was not handed over to this process."""
 
 
+class Unhooked(CowtmError, RuntimeError):
+    """A time machine was used after its end: it had let go of everything that it had recorded."""
+
+    def __init__(
+        self,
+        message: str = (
+            "this time machine was unhooked, and what it had recorded was let go; "
+            "%load_ext cowtm begins anew"
+        ),
+    ) -> None:
+        super().__init__(message)
+
+
 class WorkerDied(CowtmError, RuntimeError):
     """The process that ran a job ended before the job did."""
 

@@ -228,6 +228,13 @@ class Generations:
             self._on_disk.pop(key, None)
             self._itemsizes.pop(key, None)
 
+    def close(self) -> None:
+        """Let go of all bytes, whoever needs them, and of the disk, which is left as it is."""
+        with self.lock:
+            self._disk = None
+            for key in [*self._raw, *self._packed, *self._on_disk]:
+                self.discard(key)
+
     def read(self, key: Key) -> memoryview:
         """Return the bytes, read-only, and hold them raw from now on.
 

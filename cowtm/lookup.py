@@ -41,6 +41,7 @@ class Lookup:
     @property
     def here(self) -> Number:
         """The state that the present came from, or the last one."""
+        self._timeline.must_go_on()
         return cast("Number", self._timeline.position)
 
     def build(self, goal: Number, names: Iterable[str] | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cowtm import native
 from cowtm.archive import Archive
 from cowtm.display import Table, count_text, names_text
-from cowtm.errors import BadInput
+from cowtm.errors import BadInput, Unhooked
 from cowtm.figures import figures
 from cowtm.future.calls import Futures
 from cowtm.lookup import Lookup
@@ -187,6 +187,7 @@ class TimeMachine(Archive, Futures):
 
         """
         with self._lock:
+            self._timeline.must_go_on()
             return MemoryReport(
                 figures(self._home, self._recorder.mirror, self._timeline, self._keeper)
             )
@@ -229,6 +230,7 @@ class TimeMachine(Archive, Futures):
 
         """
         with self._lock:
+            self._timeline.must_go_on()
             if on is not None:
                 if not _is(bool, on):
                     raise BadInput(f"saving takes True or False, got {on!r}")
@@ -255,6 +257,7 @@ class TimeMachine(Archive, Futures):
 
         """
         with self._lock:
+            self._timeline.must_go_on()
             for pattern in patterns:
                 if not _is(str, pattern) or not pattern:
                     raise BadInput(
@@ -313,6 +316,7 @@ class TimeMachine(Archive, Futures):
 
         Raises:
             OSError: they are to be saved, and no journal can be made there.
+            Unhooked: they were to be saved, until this time machine was unhooked.
 
         Example:
             In [1]: %config TimeMachine.autosave = True
@@ -419,6 +423,7 @@ class TimeMachine(Archive, Futures):
             Out[5]: [1, 2]
 
         """
+        self._timeline.must_go_on()
         prepared = prepare(path, self._home, self._keeper.folder, trust=trust)
         try:
             with self._keeper.at_rest(), self._lock:
@@ -445,7 +450,7 @@ class TimeMachine(Archive, Futures):
         self._stop_jobs("the session went on from a journal")
         states = prepared.timeline.values()
         last = states[-1]
-        self._recorder.mirror.table.clear()
+        self._recorder.mirror.close()
         self._recorder.use(prepared.mirror)
         self._lookup.mirror = prepared.mirror
         self._timeline.take_over(states, prepared.timeline.missing)
@@ -581,6 +586,7 @@ class TimeMachine(Archive, Futures):
         """End all jobs, and let go of everything that was recorded."""
         self._close_future()
         self._scribe.close()
+        self._unhook = None  # another time machine's by now
 
     def on_unhook(self, action: Callable[[], None]) -> None:
         """Have `unhook` call `action`."""
@@ -607,6 +613,8 @@ class TimeMachine(Archive, Futures):
     def _table(self) -> Table:
         self._scribe.say_words()
         timeline = self._timeline
+        if timeline.is_over:
+            return Table(self._title, (), (), [str(Unhooked())])
         where = f"after cell {timeline.position}" if len(timeline) else "nowhere yet"
         notes = [
             f"{len(timeline)} states; the present came from {where}",

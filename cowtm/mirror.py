@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
-from cowtm.builder import Builder
+from cowtm.builder import Builder, Meanwhile
 from cowtm.chunks import ChunkStore
 from cowtm.constants import Constants
 from cowtm.delta import Delta, Difference
@@ -66,6 +66,18 @@ class Mirror:
     def content(self, node: Node) -> Content | None:
         """Give the content of a node in the present."""
         return node.content
+
+    def close(self) -> None:
+        """Let go of everything that was recorded, whoever still holds some of it.
+
+        Whoever ends a session must call this: a node leads to its kind, that to the store, and that
+        to where its frames go, which may know states and so nodes again. The collector does not see
+        through nodes, and would never let go of such a circle.
+        """
+        self.table.clear()
+        self.kept.clear()
+        self.newborn.clear()
+        self.store.close()
 
     # -- making copies -------------------------------------------------------------------------
 
@@ -158,7 +170,29 @@ class Mirror:
                 if node.content is None and node.object is not GONE:
                     self.kept[node.oid] = node
 
-    def _prepare(self, delta: Delta) -> tuple[Builder, list[Commit]]:
+    def unmakeable(self, delta: Delta) -> dict[Node, Exception]:
+        """Find what can't be made of the state that a delta leads to; nothing is changed.
+
+        The present must have been captured in full just before.
+
+        Args:
+            delta: from the present to the state.
+
+        Returns:
+            Nodes whose objects can't be made, and why.
+
+        Raises:
+            CannotRestore: there is no telling.
+
+        """
+        failed: dict[Node, Exception] = {}
+        with deferred_interrupts(), paused_collection():
+            self._prepare(with_current_classes(delta, self.kinds), failed)
+        return failed
+
+    def _prepare(
+        self, delta: Delta, failed: dict[Node, Exception] | None = None
+    ) -> tuple[Builder, list[Commit]]:
         wanted = cast("Mapping[Node, Content]", delta.contents.after)
         gone = {node for node in delta.contents.before if node not in wanted}
 
@@ -171,17 +205,23 @@ class Mirror:
         def existing(node: Node) -> Any:
             return GONE if node in rebuilt else node.object
 
-        builder = Builder(content_of, existing, self.newborn.__contains__)
+        builder = Builder(content_of, existing, self.newborn.__contains__, failed)
         absent: list[Any] = list(delta.bindings.after.values())
-        for node in {**wanted, **rebuilt, **repointed}:
-            value = existing(node)
-            content = content_of(node)
-            if value is GONE or content is None:
-                absent.append(node)
-            elif not content.kind.frozen:
-                builder.refill(node, value)
-        builder.add(absent)
-        return builder, builder.plans()
+        names = {name: slot for name, slot in delta.bindings.after.items() if is_variable(name)}
+        with Meanwhile(self.home, names) as meanwhile:
+            builder.add([slot for slot in absent if _is_called(slot)])
+            builder.fill()
+            meanwhile.bind(builder)
+            for node in {**wanted, **rebuilt, **repointed}:
+                value = existing(node)
+                content = content_of(node)
+                if value is GONE or content is None:
+                    absent.append(node)
+                elif not content.kind.frozen:
+                    builder.refill(node, value)
+            builder.add(absent)
+            meanwhile.bind(builder)
+            return builder, builder.plans()
 
     def _misfits(
         self, wanted: Mapping[Node, Content], content_of: Callable[[Node], Content | None]
@@ -370,6 +410,11 @@ def _write(value: Any, content: Content) -> None:
 def _fits(value: Any, content: Content) -> bool:
     fits: bool = content.kind.fits(value, content.flat())  # type: ignore[attr-defined]
     return fits
+
+
+def _is_called(slot: Any) -> bool:
+    """Tell functions and classes: what makes other objects may call them."""
+    return type(slot) is Node and bool(slot.kind.called)  # type: ignore[attr-defined]
 
 
 def _is_made_so(node: Node, content: Content) -> bool:

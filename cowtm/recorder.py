@@ -155,6 +155,12 @@ class Recorder:
         self._left_names: set[str] = set()
         self._round: Round | None = None
 
+    def close(self) -> None:
+        """Let go of everything that was recorded."""
+        self.mirror.close()
+        self.use(self.mirror)
+        self._left_out.clear()
+
     @property
     def ambient(self) -> Mapping[str, object]:
         """What no variable leads to (global generators, ...), by the names that states give it."""

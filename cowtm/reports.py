@@ -16,7 +16,7 @@ from cowtm.display import (
     time_text,
     words_of,
 )
-from cowtm.errors import BadInput
+from cowtm.errors import BadInput, Unhooked
 from cowtm.timeline import Number, State, Timeline, as_number, order
 
 _STATES = ("cell", "parent", "source", "changed", "ran", "recorded", "stored", "")
@@ -56,6 +56,8 @@ class States(Report, Mapping[Number, State]):
     def table(self, title: str, notes: Sequence[str] = ()) -> Table:
         """Give the states as a table with a title, and lines below it."""
         rows = []
+        if self._timeline.is_over:
+            notes = [str(Unhooked())]
         for number in self:
             state = self._timeline[number]
             marks = [state.error] if state.error else []

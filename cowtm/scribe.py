@@ -181,8 +181,7 @@ class Scribe:
     def record_part(self) -> State | None:
         """Record what changed since the last state as a part of the running cell, if anything."""
         with self.lock:
-            if self.timeline.position is None:
-                raise BadInput("this time machine was unhooked; %load_ext cowtm begins anew")
+            self.timeline.must_go_on()
             cell = self._cells[0] if self._cells else None
             number = self.timeline.free_number(self._current_cell() + (cell is None))
             duration = cell.duration if cell is not None else 0.0
@@ -191,6 +190,7 @@ class Scribe:
     def forget(self, numbers: list[Number]) -> list[Number]:
         """Remove states from the timeline; returns those removed."""
         with self.lock:
+            self.timeline.must_go_on()
             why = f"it was cleared at cell {self._current_cell()}"
             removed = self.timeline.remove(numbers, why)
             self.steps = [number for number in self.steps if number in self.timeline]
@@ -201,8 +201,8 @@ class Scribe:
         """Let go of everything; what is saved is written first."""
         self.keeper.close()
         with self.lock:
-            self._recorder.mirror.table.clear()
-            self.timeline.clear()
+            self._recorder.close()
+            self.timeline.close()
             self.steps.clear()
             self._cells.clear()
             self._given_away.clear()

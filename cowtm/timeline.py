@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from cowtm.delta import Delta
 from cowtm.display import Report, Table, clock_text, names_text, size_text, time_text, words_of
-from cowtm.errors import BadInput, Damaged, StateNotFound
+from cowtm.errors import BadInput, Damaged, StateNotFound, Unhooked
 from cowtm.origins import Origins
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class Timeline:
         last_serial: the serial number given last.
         fresh: serial number -> state that came or was made anew, for who writes them down.
         gone: serial numbers of states that were removed, likewise.
+        is_over: whether it was closed: there will be no states any more.
 
     """
 
@@ -142,6 +143,7 @@ class Timeline:
         self.last_serial = 0
         self.fresh: dict[int, State] = {}
         self.gone: set[int] = set()
+        self.is_over = False
 
     def __len__(self) -> int:
         """Count the states."""
@@ -160,10 +162,12 @@ class Timeline:
 
         Raises:
             StateNotFound: there is none of that number.
+            Unhooked: the timeline was closed.
 
         """
         state = self._states.get(number)
         if state is None:
+            self.must_go_on()
             raise StateNotFound(self._why_missing(number))
         return state
 
@@ -325,6 +329,22 @@ class Timeline:
         self._recent.clear()
         self.fresh.clear()
         self.position = None
+
+    def close(self) -> None:
+        """Forget all states, for good."""
+        self.clear()
+        self.gone.clear()
+        self.is_over = True
+
+    def must_go_on(self) -> None:
+        """Refuse what makes no sense any more once the timeline was closed.
+
+        Raises:
+            Unhooked: it was.
+
+        """
+        if self.is_over:
+            raise Unhooked
 
     def free_number(self, cell: int) -> str:
         """Return a number for what a cell had changed before it travelled."""

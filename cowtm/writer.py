@@ -14,7 +14,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cowtm.errors import BadInput
+from cowtm.errors import Unhooked
 from cowtm.journal import Journal, StateRow, remove
 from cowtm.saved.codec import Codec, holds_places
 from cowtm.saved.folder import new_journal
@@ -87,7 +87,7 @@ class Writer:
         """Return what reads and writes the journal, which is made if there is none.
 
         Raises:
-            BadInput: it was closed for good.
+            Unhooked: it was closed for good.
             OSError: it can't be made.
 
         """
@@ -97,7 +97,7 @@ class Writer:
         with self._opening:
             if self._codec is None:
                 if self._over:
-                    raise BadInput("this time machine was unhooked; %load_ext cowtm begins anew")
+                    raise Unhooked
                 self._codec = Codec(self._mirror, new_journal(self._folder()))
             return self._codec
 
@@ -128,6 +128,12 @@ class Writer:
         """Leave the journal, or remove it if nothing asked for it to be kept."""
         self._over = True
         codec, self._codec = self._codec, None
+        self._rows.clear()
+        self._outputs.clear()
+        self._dirty.clear()
+        self._doomed.clear()
+        self._leaves.clear()
+        self.leaf_bytes = 0
         if codec is not None:
             _end(codec.journal, kept=self._kept)
 

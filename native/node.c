@@ -3,7 +3,8 @@
  * There is one of each for every tracked object, and a Content more for every version of it, so they
  * are small, and the garbage collector does not know them: a collection of the user's takes no longer
  * because a state was recorded.  Cycles of Node and Content exist among live nodes only; the table
- * opens them when a node becomes unreachable, and when it dies itself.
+ * opens them when a node becomes unreachable, and when it dies itself.  A circle may also pass
+ * through what a kind leads to; whoever ends a session opens that (`Mirror.close`).
  *
  * A Content has its slots in it, in place of a tuple beside it.  `slots` makes a tuple at each asking;
  * only blocks are tuples from the start, untracked, since versions share them.
@@ -315,6 +316,16 @@ static PyMethodDef content_methods[] = {
     {"nodes", content_nodes, METH_NOARGS,
      PyDoc_STR("nodes($self, /)\n--\n\n"
                "Return the nodes among the slots, in order, repeated as they are.")},
+    {"join", cowtm_join_contents, METH_VARARGS | METH_CLASS,
+     PyDoc_STR("join($type, contents, types, longest, /)\n--\n\n"
+               "Put the slots of some contents into one list, nodes as their numbers.\n\n"
+               "Returns:\n"
+               "    How many slots each has, the places of nodes in the list (both as bytes, 8 for\n"
+               "    each number), and the list; None if a slot is neither a node nor of one of the\n"
+               "    types, or a text, or bytes, longer than `longest`.")},
+    {"split", cowtm_split_contents, METH_VARARGS | METH_CLASS,
+     PyDoc_STR("split($type, kind, lengths, flat, /)\n--\n\n"
+               "Make contents of a list with the slots of all; those of many slots are in blocks.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -844,15 +844,9 @@ table_attach(PyObject *op, PyObject *const *args, Py_ssize_t count)
 }
 
 /* Gives the node of a serial number, or makes it. */
-static PyObject *
-table_node(PyObject *op, PyObject *args)
+PyObject *
+cowtm_node_of_number(ObjectTable *table, Py_ssize_t oid, PyObject *kind)
 {
-    ObjectTable *table = (ObjectTable *)op;
-    Py_ssize_t oid;
-    PyObject *kind;
-    if (!PyArg_ParseTuple(args, "nO:node", &oid, &kind)) {
-        return NULL;
-    }
     Node *node = cowtm_numbered(&table->numbers, oid);
     if (node != NULL) {
         return Py_NewRef(node);
@@ -878,6 +872,17 @@ table_node(PyObject *op, PyObject *args)
         Py_CLEAR(node);
     }
     return (PyObject *)node;
+}
+
+static PyObject *
+table_node(PyObject *op, PyObject *args)
+{
+    Py_ssize_t oid;
+    PyObject *kind;
+    if (!PyArg_ParseTuple(args, "nO:node", &oid, &kind)) {
+        return NULL;
+    }
+    return cowtm_node_of_number((ObjectTable *)op, oid, kind);
 }
 
 static PyObject *
@@ -1181,6 +1186,9 @@ static PyMethodDef table_methods[] = {
     {"node", table_node, METH_VARARGS,
      PyDoc_STR("node($self, oid, kind, /)\n--\n\n"
                "Return the node with that serial number, or make it, without object or content.")},
+    {"nodes", cowtm_numbered_nodes, METH_VARARGS,
+     PyDoc_STR("nodes($self, numbers, kind, /)\n--\n\n"
+               "Return what `node` gives for each number; numbers are bytes, 8 for each.")},
     {"node_of", table_node_of, METH_O,
      PyDoc_STR("node_of($self, value, /)\n--\n\nReturn the node whose live object `value` is.")},
     {"reserve", table_reserve, METH_O,

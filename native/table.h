@@ -183,6 +183,14 @@ void cowtm_unnumber(Node *node);
 size_t cowtm_size_of_numbers(const NodeNumbers *numbers);
 void cowtm_free_numbers(NodeNumbers *numbers);
 
+/* table.c */
+PyObject *cowtm_node_of_number(ObjectTable *table, Py_ssize_t oid, PyObject *kind);
+
+/* columns.c */
+PyObject *cowtm_join_contents(PyObject *cls, PyObject *args);
+PyObject *cowtm_split_contents(PyObject *cls, PyObject *args);
+PyObject *cowtm_numbered_nodes(PyObject *op, PyObject *args);
+
 /* weigh.c */
 PyObject *cowtm_weigh(ObjectTable *table, PyObject *mappings);
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from array import array
 from collections import namedtuple
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -14,7 +15,7 @@ import pytest
 
 from cowtm.mirror import Mirror
 from cowtm.native import BLOCK, UNSET, Content, Node
-from cowtm.saved.columns import columns_of, content_of, groups_in, rows_of
+from cowtm.saved.columns import columns_of, groups_in, rows_of
 from cowtm.saved.pages import BIG
 
 KINDS = Mirror({}).kinds
@@ -43,22 +44,19 @@ class Text(str):
 def rows(*slots: tuple[Any, ...]) -> list[tuple[Node, Content]]:
     """Give lists with some slots."""
     kind: Any = KINDS.named(list)
-    return [(Node(9 + i, kind, []), content_of(kind, held)) for i, held in enumerate(slots)]
+    lengths = array("q", map(len, slots)).tobytes()
+    contents = Content.split(kind, lengths, [slot for held in slots for slot in held])
+    return [(Node(9 + i, kind, []), content) for i, content in enumerate(contents)]
 
 
 def read(some: list[tuple[Node, Content]]) -> dict[int, Content]:
     """Put rows into columns, all of them, and read them."""
-    columns, others = columns_of(some)
+    columns, others = columns_of([some])
     assert not others
-    found: dict[int, Content] = {}
-    for kind, group in zip(columns.kinds, groups_in(columns.data), strict=True):
-        nodes: dict[int, Node] = {}
-
-        def node(oid: int, kind: Any = kind, nodes: dict[int, Node] = nodes) -> Node:
-            return nodes.setdefault(oid, Node(oid, kind, None))
-
-        found |= {node.oid: content for node, content in rows_of(group, kind, node, None)}
-    return found
+    [kind], [group] = columns.kinds, groups_in(columns.data)
+    table = Mirror({}).table
+    found = rows_of(group, kind, lambda numbers: table.nodes(numbers, kind), None)
+    return {node.oid: content for node, content in found}
 
 
 PLAIN: list[Any] = [
@@ -87,7 +85,7 @@ def test_a_plain_leaf_is_read_as_it_was(leaf: Any) -> None:
 def test_what_is_to_be_named_stays_out(leaf: Any) -> None:
     """And what is beside it goes."""
     some = rows((1, 2), (leaf, 1), (3,))
-    columns, others = columns_of(some)
+    columns, others = columns_of([some])
     assert others == some[1:2]
     assert [group[3] for group in groups_in(columns.data)] == [[1, 2, 3]]
 
@@ -95,11 +93,11 @@ def test_what_is_to_be_named_stays_out(leaf: Any) -> None:
 def test_nothing_is_left_of_a_kind_that_stays_out() -> None:
     """Kinds and groups stay in step."""
     kind: Any = KINDS.named(dict)
-    some = [*rows(({},)), (Node(20, kind, {}), Content(kind, ("a", 1)))]
+    some = [rows(({},)), [(Node(20, kind, {}), Content(kind, ("a", 1)))]]
     columns, others = columns_of(some)
-    assert others == some[:1]
+    assert others == some[0]
     assert columns.kinds == [kind]
-    assert read(some[1:])[20].slots == ("a", 1)
+    assert [group[3] for group in groups_in(columns.data)] == [["a", 1]]
 
 
 def test_nodes_are_the_same_wherever_they_are() -> None:

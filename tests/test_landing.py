@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from cowtm.future.job import Job
+
 PATIENCE = 60
 """Seconds that a job may take."""
 
@@ -151,6 +153,113 @@ def test_what_a_job_made_that_cannot_be_handed_back(session: Session) -> None:
     assert list(session.tm.vars(job.number, "made")) == [1]
     with pytest.raises(NotHere, match="a generator was kept by reference only, and is gone"):
         next(session.tm.vars(job.number, "steps"))
+
+
+# -- what can't be made in a worker ----------------------------------------------------------------
+
+MODULE = """
+import datetime, enum
+class Day(datetime.date): pass
+class Colour(enum.Enum): RED = 1
+class Point:
+    def __init__(self, x): self.x = x
+def double(x): return 2 * x
+"""
+
+REFUSING = """
+import decimal
+def refuse(*_): raise ValueError("it refuses")
+class Refusing(decimal.Decimal):
+    def __reduce__(self): return refuse, (1,)
+class WithState(decimal.Decimal):
+    def __reduce__(self): return WithState, ("1",), {"x": 1}
+    def __setstate__(self, state): refuse()
+made = Refusing(1)
+filled = WithState(2)
+held = [made, 1, filled]
+ok = [1]
+"""
+
+
+def said(job: Job) -> list[str]:
+    """Wait for a job; returns what it wrote to standard error, in lines."""
+    job.exception(PATIENCE)
+    found = [one["text"] for one in job.outputs if one.get("name") == "stderr"]
+    return "".join(found).splitlines()
+
+
+def test_what_refuses_to_be_made_is_named_and_nothing_else_suffers(session: Session) -> None:
+    """The job's own output says which variables and why; using one of them raises the same."""
+    session.cell(REFUSING)
+    job = session.tm.submit("held.append(3); ok.append(2); held[1]")
+    assert job.result(PATIENCE) == 1
+    [line] = said(job)
+    assert line == (
+        "cowtm: filled, held, made can't be handed over to a background cell in full: "
+        "ValueError: it refuses; using what is missing raises an error."
+    )
+    for use in ("made + 1", "filled.x", "-held[0]", "sum(held)"):
+        error = session.tm.submit(use).exception(PATIENCE)
+        assert isinstance(error, NotHere), use
+        assert "can't be made here (ValueError: it refuses)" in str(error), use
+    state = session.tm.states[job.number]
+    assert (state.names, dict(state.by_reference)) == (("held", "ok"), {})
+
+
+def test_what_a_worker_could_not_make_comes_back_as_it_was(session: Session) -> None:
+    """A list that the job changed holds the session's own objects after the merge."""
+    session.cell(REFUSING)
+    made, filled = session.names["made"], session.names["filled"]
+    job = session.tm.submit("held.append(held.pop(0)); other = made")
+    job.result(PATIENCE)
+    session.cell(f"tm.jobs[-1].merge() if tm.jobs[-1].number == {job.number!r} else 1 / 0")
+    assert [type(one) for one in session.names["held"]] == [int, type(filled), type(made)]
+    assert session.names["held"][2] is session.names["other"] is session.names["made"] is made
+    assert session.names["held"][1] is filled
+
+
+def test_a_job_runs_without_a_module_that_it_cannot_import(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects, classes, members and functions of it are missing, and are the session's after."""
+    file = tmp_path / "soon_gone.py"
+    file.write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    session.cell(
+        """
+import soon_gone
+from soon_gone import Colour, Day, Point, double
+day, point, red = Day(2000, 1, 1), Point([1]), Colour.RED
+class Own(Point): pass
+own = Own(5)
+all = [day, point, red, double, Point, own, Own]
+ok = [point, 1]
+"""
+    )
+    file.unlink()
+    everything = list(session.names["all"])
+    job = session.tm.submit("all.reverse(); ok[1] += 1; 6 * 7")
+    assert job.result(PATIENCE) == 42
+    [line] = said(job)
+    assert "Colour, Day, Own, Point, all, day and 6 more can't be handed over" in line
+    assert "No module named 'soon_gone'" in line
+    for use in ("day.year", "point.x", "red.value", "double(1)", "Point(1)", "own.x", "Own(1)"):
+        error = session.tm.submit(use).exception(PATIENCE)
+        assert isinstance(error, NotHere), use
+        assert "soon_gone" in str(error), use
+    landed = session.tm.vars(job.number)
+    assert [type(one) for one in landed["all"]] == [type(one) for one in everything[::-1]]
+    assert landed["ok"] == [landed["point"], 2]
+    assert landed["all"][5] is landed["point"]
+    assert landed["all"][2] is everything[4]
+    assert landed["all"][4] is everything[2]
+    sys.modules.pop("soon_gone")
+
+
+def test_a_job_has_the_variables_of_a_module_of_the_system(session: Session) -> None:
+    """`vars(sys)` leads to everything; what no other process has of it is named before."""
+    session.cell("import sys\nv = vars(sys)\nok = [v]")
+    assert result(session, "ok[0]['maxsize']") == sys.maxsize
 
 
 # -- memory ----------------------------------------------------------------------------------------

@@ -222,6 +222,7 @@ class Futures:
         return self._scribe.position
 
     def _dispatch(self) -> Dispatcher:
+        self._scribe.timeline.must_go_on()
         if self._dispatcher is None:
             if self._make_dispatcher is None:
                 raise BadInput("this time machine has no shell: nothing can run in the background")
@@ -244,6 +245,7 @@ class Futures:
             Out[2]: 42
 
         """
+        self._scribe.timeline.must_go_on()
         return Jobs([] if self._dispatcher is None else self._dispatcher.jobs)
 
     @property

@@ -271,6 +271,8 @@ class Dispatcher:
         for place in self.elsewhere.values():
             place.close()
         self.pool.close()
+        for job in self.jobs:
+            job.leave()
 
     # -- what jobs tell ------------------------------------------------------------------------
 

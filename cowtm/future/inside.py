@@ -24,19 +24,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.changes import changed_variables
 from cowtm.delta import Delta, Difference
-from cowtm.errors import BadInput
+from cowtm.errors import BadInput, CannotRestore
 from cowtm.future.cells import LAST, OBJECTS, forget_results, is_last, take_objects
 from cowtm.future.launch import ERRORS
+from cowtm.future.missing import missing_in
 from cowtm.future.refusals import EXTENSION, MACHINE, Absent, forbid
 from cowtm.future.taking import Taker
 from cowtm.future.traces import Traces
 from cowtm.kinds.base import resolved
-from cowtm.kinds.reference import Lost
+from cowtm.kinds.reference import UnmadeKind
 from cowtm.mapping import Mapped
 from cowtm.native import UNSET, Content, Node
 from cowtm.recorder import LENT, Recorder
 from cowtm.resuming import attach_ambient
 from cowtm.saved.bundle import Bundle, Exchange
+from cowtm.saved.tolerant import said
 
 if TYPE_CHECKING:
     from cowtm.future.surroundings import Surroundings
@@ -93,6 +95,8 @@ class _Job:
     """What IPython says of cells that ended."""
     lent: tuple[memoryview, ...] = ()
     """Memory that the session reads what came of the job from."""
+    missing: list[str] = field(default_factory=list)
+    """What to say of what could not be made here, in lines."""
 
 
 @dataclass(slots=True)
@@ -139,6 +143,7 @@ def prepare(shell: Any, modules: Iterable[str], version: str) -> None:
     forbid(shell)
     for name in [name for name in shell.user_ns if not _is_of_ipython(name)]:
         del shell.user_ns[name]  # what a profile's startup files bound: the session has it, or not
+    shell.events.register("pre_run_cell", _say_missing)
     shell.events.register("post_run_cell", _note_result)
     for name in modules:
         with suppress(ImportError):
@@ -187,7 +192,7 @@ def begin(start: Start) -> None:
         recorder.reset_ambient(but=received.names)
         attach_ambient(recorder.mirror, step, recorder.ambient)
         usual, store.ready = store.ready, taker.row
-        recorder.mirror.restore(step, lambda _: False)
+        step = _restore(recorder.mirror, step)
         store.ready = usual
     recorder.travelled(step)
     if start.reseed:
@@ -198,7 +203,7 @@ def begin(start: Start) -> None:
     if OBJECTS in start.hidden:
         take_objects(home.pop(OBJECTS), shell)
     shell.execution_count = start.number
-    _explain(recorder.mirror)
+    worker.job.missing = missing_in(recorder.mirror)
 
 
 @contextmanager
@@ -212,14 +217,23 @@ def _importing_from(folders: Iterable[str]) -> Iterator[None]:
         sys.path[:] = path
 
 
-def _explain(mirror: Mirror) -> None:
-    """Have what was not handed over say so."""
-    for node in mirror.table.live():
-        if type(node.object) is Lost:
-            node.object.explain(NOT_HANDED_OVER)
-    for name, slot in mirror.bindings.items():
-        if type(value := resolved(slot)) is Lost:
-            value.explain(NOT_HANDED_OVER, name)
+def _restore(mirror: Mirror, step: Delta) -> Delta:
+    """Make the state, all of it that can be made; returns the step that was made."""
+    while True:
+        try:
+            mirror.restore(step, lambda _: False)
+        except CannotRestore:
+            failed = mirror.unmakeable(step)
+            if not failed:
+                raise
+            after = cast("dict[Node, Content]", dict(step.contents.after))
+            for node, error in failed.items():
+                kind = UnmadeKind.of(after[node].kind, said(error))
+                node.kind, after[node] = kind, kind.content
+            contents = cast("dict[Any, object]", after)
+            step = Delta(step.bindings, Difference(step.contents.before, contents))
+        else:
+            return step
 
 
 def _reseed() -> None:
@@ -231,6 +245,13 @@ def _reseed() -> None:
 
 _SEEDS = (("random", "seed"), ("numpy.random", "seed"), ("torch", "seed"))
 """Modules with a global generator, and what seeds it."""
+
+
+def _say_missing(_: Any = None) -> None:
+    """Say, in the output of the job's cell, what it has to do without."""
+    job = _this().job
+    while job is not None and job.missing:
+        print(job.missing.pop(0), file=sys.stderr)  # noqa: T201  for the user
 
 
 def _note_result(result: Any) -> None:
@@ -327,8 +348,6 @@ _INSTALLED = tuple(
     {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 """Folders whose modules nobody edits."""
-
-NOT_HANDED_OVER = "can't be handed over to a background cell; make one in the cell"
 
 
 # -- by files, or piece by piece -------------------------------------------------------------------

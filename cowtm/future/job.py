@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from cowtm.display import Report, Table, shorten, size_text, time_text
-from cowtm.errors import BadInput
+from cowtm.errors import BadInput, Unhooked
 
 if TYPE_CHECKING:
     from cowtm.future.outputs import Outputs
@@ -66,6 +66,16 @@ class Owner(Protocol):
 
     def merge(self, job: Job, ours: object, theirs: object) -> tuple[str, ...]:
         """Bring what a job changed into the variables; returns their names."""
+
+
+class _Nobody:
+    """Owns the jobs of a session that ended."""
+
+    def stop(self, *_: object) -> NoReturn:
+        """Do nothing of what an owner does."""
+        raise Unhooked
+
+    again = merge = stop
 
 
 ICONS = {QUEUED: "○", RUNNING: "▶", DONE: "✓", FAILED: "✗", CANCELLED: "■", DIED: "✗"}
@@ -222,6 +232,7 @@ class Job(Report, Future[Any]):
 
         Raises:
             StateNotFound: that state is gone.
+            Unhooked: the session is no longer recorded.
 
         """
         return self._owner.again(self)
@@ -245,6 +256,7 @@ class Job(Report, Future[Any]):
                 or what is to stay shares an object with what is not. Nothing was changed.
             StateNotFound: its state, or what it began from, is gone.
             CannotRestore: something could not be brought here; nothing was changed.
+            Unhooked: the session is no longer recorded.
 
         """
         if self._status not in (DONE, FAILED):
@@ -278,6 +290,11 @@ class Job(Report, Future[Any]):
         self._end(status)
         self.set_exception(error)
         self._tell()
+
+    def leave(self) -> None:
+        """Take note that who ran it is no more: what it gave is all that is left."""
+        self._owner = _Nobody()
+        self._watchers.clear()
 
     def explain(self, reason: str) -> None:
         """Take note why it is about to be stopped, if the user did not ask for it."""

@@ -15,11 +15,11 @@ from types import (
     GeneratorType,
     TracebackType,
 )
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from cowtm.errors import NotHere
 from cowtm.kinds.base import Kind, mro_of, name_of
-from cowtm.native import REFERENCE
+from cowtm.native import REFERENCE, Content
 
 
 class Lost:
@@ -39,10 +39,13 @@ class Lost:
         self._name = ""
         self._why = "was kept by reference only, and is gone"
 
-    def explain(self, why: str, name: str = "") -> None:
-        """Say why it is not here, and what variable it is bound to."""
+    def explain(self, why: str) -> None:
+        """Have it say why it is not here."""
         self._why = why
-        self._name = name or self._name
+
+    def name_it(self, name: str) -> None:
+        """Have it say what variable it is bound to."""
+        self._name = name
 
     def __repr__(self) -> str:
         """Say what was here."""
@@ -72,6 +75,48 @@ class Lost:
     __call__ = __enter__ = __exit__ = __aenter__ = __aexit__ = __await__ = _refuse
     __next__ = __anext__ = __len__ = __contains__ = _refuse
     __getitem__ = __setitem__ = __delitem__ = _refuse
+    __int__ = __float__ = __complex__ = __index__ = __round__ = _refuse
+    __neg__ = __pos__ = __abs__ = __invert__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __add__ = __sub__ = __mul__ = __matmul__ = __truediv__ = __floordiv__ = __mod__ = _refuse
+    __pow__ = __divmod__ = __and__ = __or__ = __xor__ = __lshift__ = __rshift__ = _refuse
+    __radd__ = __rsub__ = __rmul__ = __rmatmul__ = __rtruediv__ = __rfloordiv__ = _refuse
+    __rmod__ = __rpow__ = __rdivmod__ = __rand__ = __ror__ = __rxor__ = _refuse
+    __rlshift__ = __rrshift__ = _refuse
+
+
+class Unmade(Lost):
+    """Stands where a leaf was to be read that can't be made in this process.
+
+    Written again it is what it was: where it can be made, it is.
+
+    Attributes:
+        why: it can't be made.
+        name: what stands for it in pages; empty if it is made by a call.
+        recipe: of such a one what `object.__reduce__` gives, in a list.
+
+    """
+
+    __slots__ = ("name", "recipe", "why")
+
+    def __init__(
+        self,
+        what: str,
+        why: str,
+        name: tuple[Any, ...],
+        function: Any = None,
+        args: tuple[Any, ...] = (),
+    ) -> None:
+        super().__init__(what)
+        self.why = why
+        self.name = name
+        self.recipe: list[Any] = [function, args, None, [], [], None]
+        self.explain(f"can't be made here ({why})")
+
+    def reduced(self) -> tuple[Any, ...]:
+        """Give what pickles it as what it was."""
+        function, args, state, items, pairs, setter = self.recipe
+        return function, args, state, iter(items), iter(pairs), setter
 
 
 class ReferenceKind(Kind):
@@ -99,6 +144,11 @@ class ReferenceKind(Kind):
         why = said[0] if said else type(error).__name__
         return cls(f"{article(type(value))} ({why[:80]})")
 
+    @property
+    def content(self) -> Content:
+        """What an object of this kind holds."""
+        return Content(self, (self.what,))
+
     def parts(self, value: Any) -> Sequence[object]:  # noqa: ARG002
         """Give the text."""
         return [self.what]
@@ -106,6 +156,33 @@ class ReferenceKind(Kind):
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Give a placeholder: the object is gone."""
         return Lost(parts[0])
+
+
+class UnmadeKind(ReferenceKind):
+    """An object that can't be made in this process: in the one that it came from it is whole.
+
+    Args:
+        lost: stands in pages for the object's own kind.
+        quiet: whether it is told of in another way.
+
+    """
+
+    def __init__(self, lost: Unmade, *, quiet: bool) -> None:
+        super().__init__(f"{lost.what} ({lost.why})", quiet=quiet)
+        self.why = lost.why
+        self._lost = lost.what
+
+    @classmethod
+    def of(cls, kind: Any, why: str, *, quiet: bool = True) -> Self:
+        """Make the kind for an object of another one, and say why it can't be made."""
+        what = article(kind.cls) if kind.cls is not None else f"a {kind.name}"
+        return cls(Unmade(what, why, ()), quiet=quiet)
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Give a placeholder that says why it is none."""
+        lost = Lost(self._lost)
+        lost.explain(f"can't be made here ({self.why})")
+        return lost
 
 
 def article(cls: type) -> str:

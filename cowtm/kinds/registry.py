@@ -64,7 +64,7 @@ from cowtm.kinds.instances import (
 from cowtm.kinds.modules import ModuleChoice, folder_here
 from cowtm.kinds.opaque import OpaqueKind
 from cowtm.kinds.randoms import RandomKind
-from cowtm.kinds.reference import reference_for
+from cowtm.kinds.reference import Unmade, reference_for
 from cowtm.native import SELECT, UNSET, TrackingNamespace
 
 LEAVES: frozenset[type] = frozenset(
@@ -102,6 +102,7 @@ LEAVES: frozenset[type] = frozenset(
         re.Match,
         Chunk,
         type(UNSET),
+        Unmade,
         TrackingNamespace,  # `names = locals()`: the namespace itself
     }
 )

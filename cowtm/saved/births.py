@@ -22,9 +22,11 @@ from types import (
 )
 from typing import TYPE_CHECKING, Any
 
+from cowtm.errors import NotHere
 from cowtm.kinds.base import class_dict, is_heap_type, mro_of
 from cowtm.kinds.classes import OF_CTYPES
 from cowtm.kinds.instances import VALUE_BASES, plain_value
+from cowtm.kinds.reference import Unmade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +97,16 @@ def attributes_of(cls: type) -> dict[str, dict[str, Any]]:
 
 
 def make_class(birth: Birth) -> type:
-    """Make the empty class."""
+    """Make the empty class.
+
+    Raises:
+        NotHere: one of its bases, or its metaclass, can't be made.
+
+    """
+    made_of: tuple[Any, ...] = (birth.meta, *birth.bases)
+    for above in made_of:
+        if isinstance(above, Unmade):
+            raise NotHere(above.why)
     begin = {sys.intern(name): held for name, held in birth.begin.items()}
     with _hooks_passed_by(birth.bases):
         new, init = _makers_of(birth.meta)

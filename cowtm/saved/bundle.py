@@ -7,6 +7,7 @@ those that were made on the other side get numbers of their own here.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from cowtm.interrupts import paused_collection
 from cowtm.kinds.base import name_of
 from cowtm.kinds.classes import ClassKind
 from cowtm.kinds.modules import ModuleKind, is_installed
-from cowtm.kinds.reference import Lost, ReferenceKind
+from cowtm.kinds.reference import Unmade, UnmadeKind
 from cowtm.native import GENERIC, GONE, INSTANCE, REFERENCE, Content, Node
 from cowtm.saved import pages
 from cowtm.saved.columns import Row, columns_of, groups_in, rows_of
@@ -35,7 +36,7 @@ FEW = 1_000
 """Contents that go one by one: leaves that they share are found shared."""
 
 ROWS = 65_536
-"""Contents in columns that are pickled at once."""
+"""Contents of one kind in a group, at most: their slots lie in one list."""
 
 SLOTS = 65_536
 """Slots in a page, about: some 500 KB of pickle."""
@@ -143,6 +144,12 @@ class Exchange(Naming):
             number = self._numbers[oid] = self._table.reserve(1) + 1
         return super().node(number)
 
+    def _nodes(self, numbers: bytes) -> list[Node]:
+        """Give the nodes of numbers of the other side's, 8 bytes for each."""
+        if self._known_to_both is None:
+            return self._table.nodes(numbers, PENDING)
+        return [*map(self.node, array("q", numbers))]
+
     def keep(self, node: Node) -> int:
         """Give the number of a node; states hold it, so nobody else has to."""
         return int(node.oid)
@@ -221,19 +228,19 @@ class Exchange(Naming):
         self, contents: list[Row], bundle: Bundle, lent: list[memoryview] | None
     ) -> list[Row]:
         """Put what can be into columns; returns what is left."""
-        bare: dict[int, bool] = {}
-        rows: list[Row] = []
-        rest: list[Row] = []
+        groups: dict[int, list[Row]] = {}
         for row in contents:
-            kind = row[1].kind
-            if id(kind) not in bare:
-                bare[id(kind)] = self._is_bare(kind)
-            (rows if bare[id(kind)] else rest).append(row)
-        for start in range(0, len(rows), ROWS):
-            columns, others = columns_of(rows[start : start + ROWS])
-            rest += others
-            bundle.columns.append((self._dump(columns.kinds, bundle, lent), columns.data))
-        return rest
+            groups.setdefault(id(row[1].kind), []).append(row)
+        rest: list[Row] = []
+        bare: list[list[Row]] = []
+        for rows in groups.values():
+            if self._is_bare(rows[0][1].kind):
+                bare += (rows[start : start + ROWS] for start in range(0, len(rows), ROWS))
+            else:
+                rest += rows
+        columns, others = columns_of(bare)
+        bundle.columns.append((self._dump(columns.kinds, bundle, lent), columns.data))
+        return rest + others
 
     def _is_bare(self, kind: Any) -> bool:
         """Tell whether objects of a kind are made from their contents, and need nothing else."""
@@ -303,10 +310,10 @@ class Exchange(Naming):
         contents: dict[Node, Content] = {}
         for kinds, data in bundle.columns:
             for kind, group in zip(pages.load(kinds, self), groups_in(data), strict=True):
-                is_here = not isinstance(kind, Lost)
+                is_here = not isinstance(kind, Unmade)
                 leaf = interned if is_here and kind.code in (INSTANCE, GENERIC) else None
-                for node, content in rows_of(group, kind, self.node, leaf):
-                    contents[node] = content if is_here else ReferenceKind.instead(kind, quiet=True).content
+                for node, content in rows_of(group, kind, self._nodes, leaf):
+                    contents[node] = content if is_here else UnmadeKind(kind, quiet=True).content
                     if node.kind is PENDING:
                         node.kind = contents[node].kind
         for page in bundle.pages:
@@ -336,18 +343,21 @@ class Exchange(Naming):
 
     def _do_without(self, contents: dict[Node, Content], node: Node, why: str) -> None:
         """Have a node's object be by reference, of which nothing is here."""
-        kind = ReferenceKind.unmade(node.kind, why)
-        self.unmade[kind.what] = why
+        kind = UnmadeKind.of(node.kind, why)
         node.kind, contents[node] = kind, kind.content
 
 
 def withheld(contents: Iterable[tuple[Node, Content]]) -> set[Node]:
     """Return the nodes of locks and the like that belong to no object of a library."""
     held = dict(contents)
-    kinds: Mapping[Node, Any] = {node: content.kind for node, content in held.items()}
-    locks = {n for n, kind in kinds.items() if kind.code == REFERENCE and is_made_new(n.object)}
+    locks = {
+        node
+        for node, content in held.items()
+        if cast("Any", content.kind).code == REFERENCE and is_made_new(node.object)
+    }
     if not locks:
         return locks
+    kinds: Mapping[Node, Any] = {node: content.kind for node, content in held.items()}
     inner = [n for n, kind in kinds.items() if kind.cls is not None and _is_of_library(kind.cls)]
     seen = set(inner)
     while inner:
@@ -385,8 +395,8 @@ def _batches(items: Iterable[tuple[Any, ...]]) -> Iterable[list[Any]]:
 
 
 def _content(kind: Any, slots: Any, blocked: bool) -> Content:  # noqa: FBT001
-    if isinstance(kind, Lost):
-        return ReferenceKind.instead(kind, quiet=True).content
+    if isinstance(kind, Unmade):
+        return UnmadeKind(kind, quiet=True).content
     if not blocked:
         slots = pages.expand(slots)
         if kind.code in (INSTANCE, GENERIC):

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
-from itertools import chain
 from typing import Any, TypeAlias, cast
 from uuid import UUID
 
-from cowtm.native import BLOCK, UNSET, Content, Node
+from cowtm.native import UNSET, Content, Node
 from cowtm.saved.pages import BIG
 
 Row: TypeAlias = tuple[Node, Content]
@@ -36,24 +35,24 @@ class Columns:
     """Pickle of the groups."""
 
 
-def columns_of(rows: Iterable[Row]) -> tuple[Columns, list[Row]]:
+def columns_of(groups: list[list[Row]]) -> tuple[Columns, list[Row]]:
     """Put rows into columns.
+
+    Args:
+        groups: rows of one kind each.
 
     Returns:
         The columns; the rows that some slot keeps out of them.
 
     """
-    groups: dict[int, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(id(row[1].kind), []).append(row)
     others: list[Row] = []
-    data = _packed(groups.values())
+    data = _packed(groups)
     if data is None:
-        for key, known in groups.items():
-            groups[key], left = _parted(known)
-            others += left
-        data = cast("bytes", _packed(groups.values()))
-    return Columns([group[0][1].kind for group in groups.values() if group], data), others
+        parted = [*map(_parted, groups)]
+        others = [row for _, left in parted for row in left]
+        groups = [plain for plain, _ in parted if plain]
+        data = cast("bytes", _packed(groups))
+    return Columns([group[0][1].kind for group in groups], data), others
 
 
 def _parted(rows: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -62,9 +61,8 @@ def _parted(rows: list[Row]) -> tuple[list[Row], list[Row]]:
         return rows, []
     parted: tuple[list[Row], list[Row]] = [], []
     for row in rows:
-        types = _types(row[1].flat())
-        known = types <= _SLOTS and (types <= _ATOMS or _packed([[row]]) is not None)
-        parted[not known].append(row)
+        is_plain = Content.join([row[1]], _ATOMS, BIG) is not None or _packed([[row]]) is not None
+        parted[not is_plain].append(row)
     return parted
 
 
@@ -72,7 +70,7 @@ def _packed(groups: Iterable[list[Row]]) -> bytes | None:
     """Pickle groups; None if something in them is not plain."""
     file = io.BytesIO()
     try:
-        _Pickler(file, pickle.HIGHEST_PROTOCOL).dump([_group(rows) for rows in groups if rows])
+        _Pickler(file, pickle.HIGHEST_PROTOCOL).dump([*map(_group, groups)])
     except _NotPlainError:
         return None
     return file.getvalue()
@@ -80,33 +78,10 @@ def _packed(groups: Iterable[list[Row]]) -> bytes | None:
 
 def _group(rows: list[Row]) -> tuple[Any, ...]:
     """Give what is pickled of contents of one kind."""
-    parts = [content.flat() for _, content in rows]
-    flat: list[Any] = [*chain.from_iterable(parts)]
-    types = _types(flat)
-    if not (types <= _SLOTS and (types.isdisjoint(_SIZED) or _are_short(flat))):
+    joined = Content.join([content for _, content in rows], _SLOTS, BIG)
+    if joined is None:
         raise _NotPlainError
-    places = [place for place, slot in enumerate(flat) if type(slot) is Node]
-    for place in places:
-        flat[place] = flat[place].oid
-    return (
-        _numbers([node.oid for node, _ in rows]),
-        _numbers(map(len, parts)),
-        _numbers(places),
-        flat,
-    )
-
-
-def _types(slots: Iterable[Any]) -> set[int]:
-    """Give the addresses of the types of some slots: a type may refuse to be hashed."""
-    return set(map(id, map(type, slots)))
-
-
-def _numbers(numbers: Iterable[int]) -> bytes:
-    return array("q", numbers).tobytes()
-
-
-def _are_short(flat: list[Any]) -> bool:
-    return all(len(slot) <= BIG for slot in flat if type(slot) is str or type(slot) is bytes)
+    return array("q", [node.oid for node, _ in rows]).tobytes(), *joined
 
 
 def groups_in(data: bytes) -> list[Any]:
@@ -116,38 +91,28 @@ def groups_in(data: bytes) -> list[Any]:
 
 
 def rows_of(
-    group: tuple[Any, ...],
+    group: Any,
     kind: Any,
-    node: Callable[[int], Node],
+    nodes: Callable[[bytes], list[Node]],
     leaf: Callable[[Any], Any] | None,
-) -> Iterator[tuple[Node, Content]]:
+) -> Iterator[Row]:
     """Read a group.
 
     Args:
-        group: from `Columns`.
+        group: one of those in `Columns`.
         kind: of its contents.
-        node: gives the node of a number.
+        nodes: gives the nodes of numbers, 8 bytes for each.
         leaf: gives what is to be put in place of a slot, if anything is.
 
     """
     oids, lengths, places, flat = group
     if leaf is not None:
         flat = [*map(leaf, flat)]
-    for place in array("q", places):
-        flat[place] = node(flat[place])
-    start = 0
-    for oid, length in zip(array("q", oids), array("q", lengths), strict=True):
-        end = start + length
-        yield node(oid), content_of(kind, tuple(flat[start:end]))
-        start = end
-
-
-def content_of(kind: Any, slots: tuple[Any, ...]) -> Content:
-    """Make a content as the table does: in blocks if the slots are many."""
-    if len(slots) <= BLOCK:
-        return Content(kind, slots)
-    blocks = (slots[start : start + BLOCK] for start in range(0, len(slots), BLOCK))
-    return Content(kind, tuple(blocks), True)  # noqa: FBT003
+    where = array("q", places)
+    inner = nodes(array("q", [flat[place] for place in where]).tobytes())
+    for place, node in zip(where, inner, strict=True):
+        flat[place] = node
+    return zip(nodes(oids), Content.split(kind, lengths, flat), strict=True)
 
 
 class _NotPlainError(Exception):
@@ -164,11 +129,10 @@ class _Pickler(pickle.Pickler):
         raise _NotPlainError
 
 
-def _addresses(*types: type) -> frozenset[int]:
-    return frozenset(map(id, types))
+_ATOMS: tuple[type, ...] = (str, bytes, int, float, bool, type(None))
+"""Types of slots that can be pickled without a look."""
 
-
-_PLAIN = _addresses(
+_OTHERS: tuple[type, ...] = (
     complex,
     range,
     type(...),
@@ -183,9 +147,9 @@ _PLAIN = _addresses(
     Fraction,
     UUID,
 )
-"""Types of leaves of Python's own, beyond those that pickle asks nobody about."""
+"""Types of Python's own that the pickler is asked about."""
 
-_SIZED = _addresses(str, bytes)
-_ATOMS = _addresses(Node, bool, int, float, type(None))
-_SLOTS = _PLAIN | _SIZED | _ATOMS | _addresses(tuple, frozenset)
+_PLAIN = frozenset(map(id, _OTHERS))  # by address: a type may refuse to be hashed
+
+_SLOTS = (*_ATOMS, *_OTHERS, tuple, frozenset)
 """Types of slots; what is in a tuple is looked at when that is pickled."""

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.kinds.classes import registered_with
-from cowtm.kinds.reference import ReferenceKind
+from cowtm.kinds.reference import ReferenceKind, Unmade
 from cowtm.native import GONE, REFERENCE, Node
 from cowtm.saved import pages
 from cowtm.saved.births import (
@@ -59,6 +59,7 @@ class Naming:
         self._held: dict[tuple[str, int], object] = {}
         self._kept = mirror.kept
         self._born: set[int] = set()
+        self.unmade: dict[pages.Name, Unmade] = {}
 
     # -- nodes and classes ---------------------------------------------------------------------
 

@@ -27,12 +27,14 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import cloudpickle
 
 from cowtm.chunks import Chunk
+from cowtm.errors import Damaged
 from cowtm.kinds.base import Held, Kind, class_dict, dead_reference, is_heap_type, name_of
 from cowtm.kinds.functions import Globals
 from cowtm.kinds.opaque import ENDED
-from cowtm.kinds.reference import Lost, ReferenceKind
+from cowtm.kinds.reference import ReferenceKind, Unmade
 from cowtm.kinds.registry import NAMELESS
 from cowtm.native import Node, TrackingNamespace, code_names
+from cowtm.saved import tolerant
 from cowtm.saved.births import combination, combination_of, is_named
 from cowtm.saved.parameters import PARAMETERS, Made, made_of, make
 from cowtm.versions import Rearranged, slots_of
@@ -58,6 +60,8 @@ class Process(Protocol):
     home: dict[str, Any]
     reader_has_modules: bool
     """Whether pages are read where the modules of this process can be imported."""
+    unmade: dict[Name, Unmade]
+    """Name -> what is in place of what is not found by it."""
 
     def node(self, oid: int) -> Node:
         """Give the node of a number."""
@@ -125,8 +129,20 @@ def dump(value: list[Any], process: Process) -> Page:
 
 
 def load(data: bytes, process: Process) -> list[Any]:
-    """Read a page."""
-    loaded: list[Any] = _Unpickler(io.BytesIO(data), process).load()
+    """Read a page; what of it can't be made here is an `Unmade`.
+
+    Raises:
+        Exception: it is damaged.
+
+    """
+    unpickler = _Unpickler(io.BytesIO(data), process)
+    loaded: list[Any]
+    try:
+        loaded = unpickler.load()
+    except (MemoryError, Damaged):
+        raise
+    except Exception:  # noqa: BLE001  of any kind, from whatever is made
+        loaded = tolerant.load(data, unpickler.persistent_load, process.unmade)
     return loaded
 
 
@@ -151,6 +167,10 @@ def expand(slots: tuple[Any, ...] | bytes) -> tuple[Any, ...]:
 
 
 _SIMPLE = frozenset({int, float, complex, bool, type(None), str})
+
+
+ELSEWHERE = "only the process that recorded it has it"
+"""Why something is not here that could not be pickled."""
 
 
 class Unportable:
@@ -214,6 +234,7 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             id(Globals): self._name_globals,
             **dict.fromkeys(map(id, LOCKS), self._name_lock),
             id(Unportable): lambda value: value.name,
+            id(Unmade): lambda value: value.name or None,
             id(MemberDescriptorType): self._name_descriptor,
             id(GetSetDescriptorType): self._name_descriptor,
             **dict.fromkeys(map(id, PARAMETERS), self._name_parameter),
@@ -333,6 +354,8 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         if type(obj) is _ALIAS:
             # Asking the class for it again would run code of a class that is empty yet.
             return _bare, (_ALIAS,), vars(obj)
+        if type(obj) is Unmade:
+            return obj.reduced()
         reduce = _REDUCERS.get(name_of(type(obj)))
         if reduce is not None:
             return reduce(obj)
@@ -496,6 +519,10 @@ def _read_bytes(_: Process, *chunks: Chunk) -> bytes:
     return b"".join(chunk.read() for chunk in chunks)
 
 
+def _read_global(_: Process, module: str, name: str) -> Any:
+    return functools.reduce(getattr, name.split("."), import_module(module))
+
+
 def _read_globals(process: Process, name: str | None) -> Globals:
     return process.globals_of(process.home if name is None else vars(import_module(name)))
 
@@ -530,6 +557,11 @@ def _read_member(_: Process, cls: Any, name: str) -> Any:
     return cls._member_map_[name]  # aliases and all
 
 
+def _read_held(process: Process, owner: str, number: int, what: str) -> Any:
+    name = "held", owner, number, what
+    return process.held(owner, number, lambda: Unmade(what, ELSEWHERE, name))
+
+
 def _read_combination(process: Process, owner: str, number: int, *made: Any) -> Any:
     return process.held(owner, number, lambda: combination(*made))
 
@@ -556,5 +588,6 @@ _READERS: dict[str, Callable[..., Any]] = {
     "by reference": _read_by_reference,
     "reference": _read_reference,
     "anew": _read_anew,
-    "held": lambda process, owner, number, what: process.held(owner, number, lambda: Lost(what)),
+    "held": _read_held,
+    "global": _read_global,
 }

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zict import LRU
 
-from cowtm.errors import CowtmError, Damaged
+from cowtm.errors import CannotRestore, CowtmError, Damaged
 from cowtm.kinds.classes import ClassKind
-from cowtm.kinds.reference import Lost, ReferenceKind
+from cowtm.kinds.reference import Unmade, UnmadeKind
 from cowtm.native import GENERIC, GONE, INSTANCE, Content, Node
 from cowtm.packing import pack, unpack
 from cowtm.saved import pages
 from cowtm.saved.naming import PENDING, Naming
+from cowtm.saved.tolerant import said
 from cowtm.versions import Rearranged
 
 if TYPE_CHECKING:
@@ -84,11 +85,18 @@ class Shelf:
             node.kind = content.kind
         if node.object is not GONE:
             return content
-        if isinstance(content.kind, ClassKind):
-            self._naming.class_of(node.oid)
-        elif address in self._calls:
-            function, arguments = pages.load(self._calls[address], self._naming)
-            self._naming.revive(node, function(*arguments))
+        try:
+            if isinstance(content.kind, ClassKind):
+                self._naming.class_of(node.oid)
+            elif address in self._calls:
+                function, arguments = pages.load(self._calls[address], self._naming)
+                self._naming.revive(node, function(*arguments))
+        except (MemoryError, Damaged, CannotRestore):  # which says what to do
+            raise
+        except Exception as error:  # noqa: BLE001  a module, or a class, runs what it likes
+            kind = node.kind = UnmadeKind.of(content.kind, said(error), quiet=False)
+            content = Content(kind, (kind.what,))
+            content.address = address
         return content
 
     def bound(self, size: int) -> None:
@@ -116,10 +124,11 @@ class Shelf:
         if blocked:
             self.blocked[address] = {block // ITEMS for block in slots}
             slots = tuple(self.item(block) for block in slots)
-        elif type(kind) is not Lost and kind.code in (INSTANCE, GENERIC):
+        elif not isinstance(kind, Unmade) and kind.code in (INSTANCE, GENERIC):
             slots = tuple(map(interned, slots))
-        if type(kind) is Lost:  # of a type that only the process which wrote it has
-            kind, slots, blocked = ReferenceKind(kind.what), (kind.what,), False
+        if isinstance(kind, Unmade):  # of a type that this process has not
+            kind = UnmadeKind(kind, quiet=False)
+            slots, blocked = (kind.what,), False
         if type(kind) is Rearranged:
             slots, kind = kind.now(slots), kind.kind
         content = Content(kind, slots, blocked)

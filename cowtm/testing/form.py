@@ -33,6 +33,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cowtm.interrupts import paused_collection
+
 Token = Any
 """A number of an object, or the description of a leaf."""
 
@@ -66,7 +68,8 @@ class Form:
     def impersonal(self) -> Form:
         """Give the form without addresses: of what is known by identity alone, only its type."""
         names: dict[str, Token] = {n: _impersonal(token) for n, token in self.names.items()}
-        return Form(names, [_impersonal(record) for record in self.records], [], set())
+        with paused_collection():
+            return Form(names, [_impersonal(record) for record in self.records], [], set())
 
     def by_reference(self) -> set[int]:
         """Give the numbers of the objects that are known by identity alone."""
@@ -118,7 +121,17 @@ def _impersonal(token: Any) -> Any:
         return token
     if "itself" in token[:2]:
         return "itself", *token[:1]
-    return tuple(map(_impersonal, token))
+    # nearly all parts are numbers of objects and leaves, which are passed by here
+    return tuple(
+        [
+            part if type(part) is not tuple or part[:1] in _IMPERSONAL else _impersonal(part)
+            for part in token
+        ]
+    )
+
+
+_IMPERSONAL = (("#",), ("=",))
+"""How tokens begin that have no address in them."""
 
 
 def _first(mine: Any, theirs: Any) -> str:
@@ -152,6 +165,8 @@ LEAVES = (
     re.Pattern,
 )
 
+_LEAVES = frozenset(map(id, LEAVES))
+"""A class may be one that can't be hashed."""
 
 _CONSTANTS = [
     "Timestamp",
@@ -204,6 +219,32 @@ def session_form(
     return form
 
 
+class _Type:
+    """What a walk finds out once of a type: it stays so until the walk is over."""
+
+    __slots__ = ("attributes", "cls", "describe", "is_plain", "leaf", "name")
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls  # held, so that no other gets its address
+        self.name = _name(cls)
+        self.leaf = _registered(_registered_leaves, cls)
+        self.describe = _registered(_registered_describers, cls)
+        self.is_plain = not (
+            issubclass(cls, _MAY_BE_LEAVES)
+            or cls.__name__ in _CONSTANTS
+            or cls.__module__ == "typing"
+        )
+        """Whether all objects of it are objects, unless something is registered."""
+        self.attributes = [
+            (name, member)
+            for base in cls.__mro__
+            for name, member in vars(base).items()
+            if (name == "__dict__" and type(member) in _DICT_MEMBERS)
+            or _is_field(base, name, member)
+        ]
+        """Descriptors of slots and of `__dict__`."""
+
+
 class Walk:
     """Numbers the objects that are met, and describes each in turn."""
 
@@ -213,15 +254,22 @@ class Walk:
         self.made: set[int] = set()
         self._numbers: dict[int, int] = {}
         self._places: list[tuple[int, int]] = []
+        self._types: dict[int, _Type] = {}
         self._classes = classes
         self._constants = constants
         self._module = module
 
     def run(self) -> None:
         """Describe all that was met, and all that this leads to."""
-        while len(self.records) < len(self.objects):
-            value = self.objects[len(self.records)]
-            self.records.append((_name(type(value)), *self.describe(value)))
+        with paused_collection():
+            for value in self.objects:  # of which there are more and more
+                self.records.append((self._type(type(value)).name, *self.describe(value)))
+
+    def _type(self, cls: type) -> _Type:
+        known = self._types.get(id(cls))
+        if known is None:
+            known = self._types[id(cls)] = _Type(cls)
+        return known
 
     def token(self, value: Any) -> Token:
         """Give what stands for a value: its description if it is a leaf, else its number."""
@@ -266,21 +314,23 @@ class Walk:
 
     def tokens(self, values: Iterable[Any]) -> tuple[Token, ...]:
         """Give what stands for some values."""
-        return tuple(self.token(value) for value in values)
+        return tuple(map(self.token, values))
 
     def pairs(self, mapping: Iterable[tuple[Any, Any]]) -> tuple[Token, ...]:
         """Give what stands for keys and values in turn."""
-        return tuple(self.token(part) for pair in mapping for part in pair)
+        return tuple(map(self.token, itertools.chain.from_iterable(mapping)))
 
     def leaf(self, value: Any) -> Token | None:
         """Describe what never changes; None for anything else."""
         cls = type(value)
-        if cls in LEAVES:
+        if id(cls) in _LEAVES:
             return "=", cls.__name__, repr(value)
-        registered = _registered(_registered_leaves, cls)
-        said = registered(value) if registered is not None else None
+        known = self._type(cls)
+        said = known.leaf(value) if known.leaf is not None else None
         if said is not None:
             return "=", cls.__name__, said
+        if known.is_plain:
+            return None
         name = value.__name__ if type(value) in _NUMPY_FUNCTIONS else ""
         if name and vars(np).get(name) is value:
             return "function", "numpy", name
@@ -327,7 +377,7 @@ class Walk:
 
     def describe(self, value: Any) -> tuple[Any, ...]:
         """Say what an object is and holds."""
-        registered = _registered(_registered_describers, type(value))
+        registered = self._type(type(value)).describe
         if registered is not None:
             return registered(self, value)
         for base, describe in _DESCRIBERS:
@@ -378,17 +428,15 @@ class Walk:
     def attributes(self, value: Any) -> tuple[Token, ...]:
         """Describe slots and `__dict__`; the dict is an object, so that others may share it."""
         found: list[Any] = []
-        cls = type(value)
         mapping = None
-        for base in cls.__mro__:
-            for name, member in vars(base).items():
-                if name == "__dict__" and mapping is None and type(member) in _DICT_MEMBERS:
-                    mapping = member.__get__(value)
-                elif _is_field(base, name, member):
-                    try:
-                        found.append((name, self.token(member.__get__(value))))
-                    except AttributeError:
-                        found.append((name, "unset"))
+        for name, member in self._type(type(value)).attributes:
+            if name == "__dict__":
+                mapping = member.__get__(value) if mapping is None else mapping
+                continue
+            try:
+                found.append((name, self.token(member.__get__(value))))
+            except AttributeError:
+                found.append((name, "unset"))
         if mapping is not None:
             token = self.token(mapping)
             self.made.add(token[1])
@@ -466,6 +514,13 @@ class Walk:
 
 _NUMPY_FUNCTIONS = (np.ufunc, type(np.average))
 """Types of numpy's own functions, which never change."""
+
+_MAY_BE_LEAVES = (
+    *(*_NUMPY_FUNCTIONS, np.generic, np.dtype, enum.Enum, type, weakref.ref, dict),
+    *(types.ModuleType, types.CodeType, types.BuiltinFunctionType, types.FunctionType),
+    *(tuple, frozenset),
+)
+"""Types of which some objects are leaves, and others are not."""
 
 Describe = Callable[[Walk, Any], tuple[Any, ...]]
 """Says what an object is, as a tuple of plain values and of tokens of what it holds."""
@@ -560,7 +615,7 @@ def root_of(value: Any) -> Any:
             below = _iterated(value)
         elif hasattr(type(value), "untyped_storage"):  # a tensor
             below = value.untyped_storage()
-        elif isinstance(value, np.void) or hasattr(value, "__array_interface__"):
+        elif isinstance(value, np.ndarray | np.void) or hasattr(value, "__array_interface__"):
             below = getattr(value, "base", None)
         if below is None:
             return value

@@ -26,6 +26,7 @@ import builtins
 import gc
 import sys
 import weakref
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
@@ -118,6 +119,66 @@ class Content:
     def nodes(self) -> list[Node]:
         """Return the nodes among the slots, in order, repeated as they are."""
         return [slot for slot in self.flat() if type(slot) is Node]
+
+    @classmethod
+    def join(
+        cls, contents: list[Content], types: tuple[type, ...], longest: int
+    ) -> tuple[bytes, bytes, list[Any]] | None:
+        """Put the slots of some contents into one list, nodes as their numbers.
+
+        Args:
+            contents: the contents.
+            types: exact types of slots that are no nodes.
+            longest: the most characters of a text, or bytes.
+
+        Returns:
+            How many slots each has, the places of nodes in the list (both as bytes, 8 for each
+            number), and the list; None if a slot is neither a node nor of one of the types, or a
+            text, or bytes, longer than that.
+
+        Raises:
+            TypeError: for anything but contents.
+
+        """
+        for content in contents:
+            if type(content) is not cls:
+                msg = f"only contents can be joined, not {type(content).__name__}"
+                raise TypeError(msg)
+        parts = [content.flat() for content in contents]
+        flat = [slot for part in parts for slot in part]
+        known = {id(Node), *map(id, types)}  # by address: a type may refuse to be hashed
+        if any(
+            id(type(slot)) not in known or (type(slot) in (str, bytes) and len(slot) > longest)
+            for slot in flat
+        ):
+            return None
+        places = [place for place, slot in enumerate(flat) if type(slot) is Node]
+        for place in places:
+            flat[place] = flat[place].oid
+        return array("q", map(len, parts)).tobytes(), array("q", places).tobytes(), flat
+
+    @classmethod
+    def split(cls, kind: Kind, lengths: bytes, flat: list[Any]) -> list[Content]:
+        """Make contents of a list with the slots of all; those of many slots are in blocks.
+
+        Raises:
+            ValueError: if the lengths do not add up to the number of slots.
+
+        """
+        numbers = array("q", lengths)
+        if sum(numbers) != len(flat) or any(number < 0 for number in numbers):
+            msg = "the lengths must add up to the number of slots"
+            raise ValueError(msg)
+        contents = []
+        start = 0
+        for length in numbers:
+            slots = tuple(flat[start : start + length])
+            blocked = length > BLOCK
+            if blocked:
+                slots = tuple(slots[i : i + BLOCK] for i in range(0, length, BLOCK))
+            contents.append(cls(kind, slots, blocked))
+            start += length
+        return contents
 
     def __repr__(self) -> str:
         return f"Content({getattr(self.kind, 'name', self.kind)}, {len(self.flat())} slots)"
@@ -250,6 +311,10 @@ class ObjectTable:
             self.reserve(oid)
             node = self._numbers[oid] = Node(oid, kind, GONE)
         return node
+
+    def nodes(self, numbers: bytes, kind: Kind) -> list[Node]:
+        """Return what `node` gives for each number; numbers are bytes, 8 for each."""
+        return [self.node(number, kind) for number in array("q", numbers)]
 
     def node_of(self, value: object) -> Node | None:
         """Return the node whose live object `value` is."""
