@@ -124,7 +124,7 @@ def by_dask(_: Session) -> Iterator[Start]:
     """Start calls in a process of a cluster of dask's."""
     distributed: Any = importlib.import_module("distributed")
     with (
-        distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
 

@@ -67,6 +67,13 @@ class Difference(Generic[Key, Value]):
         before: dict[Key, Value] = {}
         after: dict[Key, Value] = {}
         for step in steps:
+            if not before and not after:
+                before, after = dict(step.before), dict(step.after)
+                continue
+            if _are_apart(step, before, after):
+                before |= step.before
+                after |= step.after
+                continue
             for key in step:
                 if key in step.before and key not in before and key not in after:
                     before[key] = step.before[key]
@@ -85,6 +92,18 @@ class Difference(Generic[Key, Value]):
                 mapping[key] = self.after[key]
             else:
                 mapping.pop(key, None)
+
+
+def _are_apart(step: Difference[Key, Value], *known: dict[Key, Value]) -> bool:
+    """Tell whether a step is about none of the keys that are known, as big ones mostly are.
+
+    That takes as long as the smaller of both takes to go through.
+    """
+    return all(
+        isinstance(part, dict) and part.keys().isdisjoint(keys.keys())
+        for part in (step.before, step.after)
+        for keys in known
+    )
 
 
 @dataclass(frozen=True, slots=True)

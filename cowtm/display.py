@@ -186,6 +186,7 @@ _WORDS = {
     "<numpy.random>": "numpy's random generator",
     "<torch.random>": "torch's random generator",
     "<builtins>": "the built-in names",
+    "<lent>": "what the job was given",
 }
 
 

@@ -25,6 +25,7 @@ from cowtm.resuming import Prepared, prepare
 from cowtm.saved.remote import as_path, is_url, sent_to
 from cowtm.scribe import Cell, Scribe
 from cowtm.timeline import Number, PutOut, State, as_numbers
+from cowtm.unmade import lines_of, name_them
 
 if TYPE_CHECKING:
     from cowtm.delta import Delta
@@ -460,6 +461,10 @@ class TimeMachine(Archive, Futures):
         number = self._on_resume(states)
         for line in prepared.words:
             self._say(line)
+        if prepared.codec.naming.lacks:
+            name_them(prepared.mirror)
+            for line in lines_of(prepared.mirror, "here"):
+                self._say(line)
         self._say(
             f"resumed after cell {last.number}: {count_text(prepared.names, 'variable')}, "
             f"{count_text(states, 'state')}; this cell is number {number}"

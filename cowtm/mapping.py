@@ -60,14 +60,13 @@ class Mapped:
 
         """
         whole = _pages(size)
-        access = mmap.PROT_READ | mmap.PROT_WRITE
-        start = _map(None, whole, access, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+        start = anonymous(size)
         try:
             for index, count in _runs(places):
                 first = index * SLOT
                 length = min(count * SLOT, whole - first)
                 file, offset = self._file(places[index]), places[index].offset
-                _map(start + first, length, access, mmap.MAP_PRIVATE | _FIXED, file, offset)
+                _map(start + first, length, _ACCESS, mmap.MAP_PRIVATE | _FIXED, file, offset)
         except BaseException:
             give_back(start, size)
             raise
@@ -107,8 +106,18 @@ def _map(address: int | None, length: int, access: int, flags: int, file: int, o
     return found
 
 
+def anonymous(size: int) -> int:
+    """Map memory that belongs to nobody else, all zero; returns its address.
+
+    Raises:
+        MemoryError: the system has no room for it.
+
+    """
+    return _map(None, _pages(max(size, 1)), _ACCESS, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+
+
 def give_back(address: int, size: int) -> None:
-    """Unmap what `in_a_row` gave."""
+    """Unmap what `in_a_row` or `anonymous` gave."""
     _munmap(address, size)
 
 
@@ -117,6 +126,8 @@ def _pages(size: int) -> int:
 
 
 _FAILED = ctypes.c_void_p(-1).value
+
+_ACCESS = mmap.PROT_READ | mmap.PROT_WRITE
 
 _FIXED = 0x10
 """MAP_FIXED on Linux, which Python does not name."""

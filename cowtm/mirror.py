@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from cowtm.builder import Builder, Meanwhile
 from cowtm.chunks import ChunkStore
@@ -21,10 +21,13 @@ from cowtm.delta import Delta, Difference
 from cowtm.errors import CannotRestore
 from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.kinds import Kinds
-from cowtm.kinds.base import Commit, resolved
+from cowtm.kinds.base import Commit, Kind, resolved
 from cowtm.kinds.classes import ClassKind
-from cowtm.native import GONE, REFERENCE, SET, TUPLE, Content, Node, ObjectTable
+from cowtm.native import GONE, REFERENCE, SET, TUPLE, Content, Maker, Node, ObjectTable
 from cowtm.versions import with_current_classes
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 class Mirror:
@@ -100,24 +103,25 @@ class Mirror:
         delta = with_current_classes(delta, self.kinds)
         contents = cast("Mapping[Node, Content]", delta.contents.after)
 
-        def content_of(node: Node) -> Content | None:
-            return contents.get(node) or node.content
-
-        def existing(node: Node) -> Any:
-            content = content_of(node)
+        def stays(node: Node) -> bool:
+            content = contents.get(node) or node.content
             if node.kind.keep or (content is not None and content.kind.code == REFERENCE):
-                return node.object
-            return node.object if self.constants.name(node.object) else GONE
+                return True
+            return self.constants.name(node.object) != ""
+
+        def is_copied(kind: Kind) -> bool:
+            # No library has a constant of a plain list, and of few classes it has any.
+            return kind.plain and not self.constants.has(self.kinds.name_of(kind))
 
         def is_empty(node: Node) -> bool:
             return node in self.newborn or (fill_classes and isinstance(node.kind, ClassKind))
 
-        builder = Builder(content_of, existing, is_empty)
+        maker = Maker(_as_dict(contents), set(), is_empty, stays, is_copied)
         with paused_collection():
-            builder.add(slots.values())
-            builder.fill()
-        self.newborn.difference_update(builder.filled)
-        return {key: builder.value(slot) for key, slot in slots.items()}
+            maker.add(slots.values())
+            maker.fill()
+        self.newborn.difference_update(maker.filled)
+        return {key: maker.value(slot) for key, slot in slots.items()}
 
     # -- travel --------------------------------------------------------------------------------
 
@@ -137,7 +141,8 @@ class Mirror:
         delta = with_current_classes(delta, self.kinds)
         with deferred_interrupts(), paused_collection():
             try:
-                builder, plans = self._prepare(delta)
+                maker, builder, plans = self._prepare(delta)
+                made = maker.made
             except CannotRestore:
                 raise
             except Exception as error:
@@ -146,21 +151,20 @@ class Mirror:
             displaced: list[object] = []
             try:
                 displaced.extend(commit() for commit in plans)
-                self._bind(delta, builder, untouched)
+                self._bind(delta, maker, made, untouched)
             except Exception as error:
                 lost = self._roll_back(builder, delta, untouched)
                 but = f", but for {len(lost)} ({lost[0]})" if lost else ""
                 msg = f"everything was put back as it was{but}: {type(error).__name__}: {error}"
                 raise CannotRestore(msg) from error
-            for node, value in builder.made.items():
-                self.table.attach(node, value)
-            self.newborn.difference_update(builder.filled)
+            self.table.attach_all(made)
+            self.newborn.difference_update(maker.filled)
             names, contents = delta.bindings, delta.contents
             self.table.adopt(
-                (dict(names.before), dict(names.after)),
+                (_as_dict(names.before), _as_dict(names.after)),
                 (
-                    cast("dict[Node, Content]", dict(contents.before)),
-                    cast("dict[Node, Content]", dict(contents.after)),
+                    _as_dict(cast("Mapping[Node, Content]", contents.before)),
+                    _as_dict(cast("Mapping[Node, Content]", contents.after)),
                 ),
             )
             # What was displaced dies here, after everything is in place: destructors of the
@@ -192,39 +196,44 @@ class Mirror:
 
     def _prepare(
         self, delta: Delta, failed: dict[Node, Exception] | None = None
-    ) -> tuple[Builder, list[Commit]]:
-        wanted = cast("Mapping[Node, Content]", delta.contents.after)
-        gone = {node for node in delta.contents.before if node not in wanted}
+    ) -> tuple[Maker, Builder, list[Commit]]:
+        wanted = _as_dict(cast("Mapping[Node, Content]", delta.contents.after))
+        gone = {cast("Node", node) for node in delta.contents.before if node not in wanted}
+        live = self.table.living(wanted)
 
         def content_of(node: Node) -> Content | None:
             found = wanted.get(node)
             return found if found is not None else (None if node in gone else node.content)
 
-        rebuilt, repointed = self._misfits(wanted, content_of)
+        rebuilt, repointed = self._misfits(wanted, live, content_of)
 
-        def existing(node: Node) -> Any:
-            return GONE if node in rebuilt else node.object
+        def stays(node: Node) -> bool:
+            return node not in rebuilt
 
-        builder = Builder(content_of, existing, self.newborn.__contains__, failed)
-        absent: list[Any] = list(delta.bindings.after.values())
+        is_empty = self.newborn.__contains__
+        maker = Maker(wanted, gone, is_empty, stays if rebuilt else None)
+        maker.failed = failed
+        builder = Builder(maker, is_empty)
+        bound = list(delta.bindings.after.values())
         names = {name: slot for name, slot in delta.bindings.after.items() if is_variable(name)}
         with Meanwhile(self.home, names) as meanwhile:
-            builder.add([slot for slot in absent if _is_called(slot)])
-            builder.fill()
-            meanwhile.bind(builder)
-            for node in {**wanted, **rebuilt, **repointed}:
-                value = existing(node)
-                content = content_of(node)
-                if value is GONE or content is None:
-                    absent.append(node)
-                elif not content.kind.frozen:
-                    builder.refill(node, value)
-            builder.add(absent)
-            meanwhile.bind(builder)
-            return builder, builder.plans()
+            maker.add([slot for slot in bound if _is_called(slot)])
+            maker.fill()
+            meanwhile.bind(maker)
+            for node in {**live, **repointed}:
+                value, content = node.object, content_of(node)
+                if value is GONE or content is None or content.kind.frozen or node in rebuilt:
+                    continue
+                builder.refill(node, value, content)
+            maker.add([*bound, *wanted, *(node for node in rebuilt if node not in wanted)])
+            meanwhile.bind(maker)
+            return maker, builder, builder.plans()
 
     def _misfits(
-        self, wanted: Mapping[Node, Content], content_of: Callable[[Node], Content | None]
+        self,
+        wanted: Mapping[Node, Content],
+        live: Mapping[Node, Content],
+        content_of: Callable[[Node], Content | None],
     ) -> tuple[dict[Node, None], dict[Node, None]]:
         """Find live objects that can't be put back in place, and everything that holds them.
 
@@ -235,19 +244,21 @@ class Mirror:
         """
         rebuilt = {
             node: None
-            for node, content in wanted.items()
-            if node.object is not GONE
-            and not (
+            for node, content in live.items()
+            if not (
                 _is_made_so(node, content) if content.kind.frozen else _fits(node.object, content)
             )
         }
         repointed: dict[Node, None] = {}
-        # Garbage that is not collected yet may still be there though a part of it is not.
-        anew = {node for node in wanted if node.object is GONE}
-        found = bool(rebuilt or anew)
+
+        def is_anew(slot: object) -> bool:
+            # Garbage that is not collected yet may still be there though a part of it is not.
+            return type(slot) is Node and (slot in rebuilt or (slot in wanted and slot not in live))
+
+        found = bool(rebuilt) or len(live) < len(wanted)
         while found:
             found = False
-            for node in {*wanted, *self.table.live()} if rebuilt else wanted:
+            for node in {*live, *self.table.live()} if rebuilt else live:
                 if node in rebuilt or node.object is GONE:
                     continue
                 content = content_of(node)
@@ -255,7 +266,7 @@ class Mirror:
                     continue
                 slots = content.flat()
                 count = content.kind.needs(slots)  # type: ignore[attr-defined]
-                if any(type(s) is Node and (s in rebuilt or s in anew) for s in slots[:count]):
+                if any(map(is_anew, slots[:count])):
                     rebuilt[node] = None
                     found = True
                 elif rebuilt and any(type(s) is Node and s in rebuilt for s in slots[count:]):
@@ -264,7 +275,13 @@ class Mirror:
             repointed.pop(node, None)
         return rebuilt, repointed
 
-    def _bind(self, delta: Delta, builder: Builder, untouched: Callable[[str], bool]) -> None:
+    def _bind(
+        self,
+        delta: Delta,
+        maker: Maker,
+        made: Mapping[Node, Any],
+        untouched: Callable[[str], bool],
+    ) -> None:
         """Bind names: those that differ, and those whose object was made anew."""
         names = delta.bindings
         for name in names.before:
@@ -275,8 +292,8 @@ class Mirror:
                 continue
             if not is_variable(name) or untouched(name):
                 continue
-            if name in names.after or (type(slot) is Node and slot in builder.made):
-                self.home[name] = builder.value(slot)
+            if name in names.after or (type(slot) is Node and slot in made):
+                self.home[name] = maker.value(slot)
 
     def _roll_back(
         self, builder: Builder, delta: Delta, untouched: Callable[[str], bool]
@@ -400,6 +417,11 @@ def _closure(keys: list[int], members: dict[int, Any]) -> set[int]:
             found.add(key)
             keys.extend(id(held) for held in _referents(members[key]) if id(held) in members)
     return found
+
+
+def _as_dict(mapping: Mapping[_Key, _Value]) -> dict[_Key, _Value]:
+    """Return a mapping as a dict, itself if it is one: a state's contents may be a million."""
+    return mapping if type(mapping) is dict else dict(mapping)
 
 
 def _write(value: Any, content: Content) -> None:

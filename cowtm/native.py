@@ -36,6 +36,7 @@ elif not TYPE_CHECKING:  # to a type checker both are the specification
         from cowtm._native import (
             CellRunner,
             Content,
+            Maker,
             Node,
             ObjectTable,
             TrackingNamespace,
@@ -47,6 +48,7 @@ elif not TYPE_CHECKING:  # to a type checker both are the specification
         _why_not = f"the extension could not be loaded ({error})"
 
 if TYPE_CHECKING or _why_not:
+    from cowtm.twin.maker import Maker
     from cowtm.twin.namespace import CellRunner, TrackingNamespace, code_names
     from cowtm.twin.table import Content, Node, ObjectTable
 
@@ -69,6 +71,7 @@ __all__ = [
     "UNSET",
     "CellRunner",
     "Content",
+    "Maker",
     "Node",
     "ObjectTable",
     "TrackingNamespace",

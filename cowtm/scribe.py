@@ -183,7 +183,7 @@ class Scribe:
         with self.lock:
             self.timeline.must_go_on()
             cell = self._cells[0] if self._cells else None
-            number = self.timeline.free_number(self._current_cell() + (cell is None))
+            number = self.timeline.part_number(self._current_cell() + (cell is None))
             duration = cell.duration if cell is not None else 0.0
             return self._record(number, cell, None, duration, result=KEEP, everything=True)
 

@@ -138,6 +138,7 @@ class Timeline:
         self._missing: dict[Number, str] = {}
         self._expected: dict[Number, State] = {}
         self._origins = Origins()
+        self._last_job = ""
         self._recent: dict[Number, None] = {}
         self.position: Number | None = None
         self.last_serial = 0
@@ -231,6 +232,8 @@ class Timeline:
         """
         self.remove([state.number], f"cell {state.number} ran again")
         self._expected[state.number] = state
+        if isinstance(state.number, str):
+            self._last_job = state.number
         self._origins.begin(state.number, state.parent)
         self._missing.pop(state.number, None)
 
@@ -325,6 +328,7 @@ class Timeline:
         self._states.clear()
         self._missing.clear()
         self._expected.clear()
+        self._last_job = ""
         self._origins = Origins()
         self._recent.clear()
         self.fresh.clear()
@@ -346,8 +350,17 @@ class Timeline:
         if self.is_over:
             raise Unhooked
 
-    def free_number(self, cell: int) -> str:
-        """Return a number for what a cell had changed before it travelled."""
+    def part_number(self, cell: int) -> str:
+        """Return a number for what a cell had changed before it travelled, or started a job.
+
+        Once it has started some it is that of the last one with a letter more, ``"7aa"``: so jobs
+        that a cell starts one after the other are numbered without gaps.
+        """
+        job = self._last_job
+        return self.free_number(job if order(job)[0] == cell else cell)
+
+    def free_number(self, cell: Number) -> str:
+        """Return a number that is free: of a cell, or another such number, with a letter more."""
         letters = "abcdefghijklmnopqrstuvwxyz"
         index = 0
         while True:

@@ -1,6 +1,6 @@
 /* Contents in columns: those of many objects of one kind, joined to be sent, and made of what came.
  *
- * Joined, the slots of all lie in one list, nodes as their numbers; their places are told apart.
+ * Joined, the slots of all lie in one list, nodes as their numbers; where those are is told apart.
  * Complexity: one visit of each slot.
  */
 #include "table.h"
@@ -90,10 +90,11 @@ measure(TableState *state, PyObject *contents, Plain *plain, Py_ssize_t *slots, 
 }
 
 static int
-fill_columns(TableState *state, PyObject *contents, int64_t *lengths, int64_t *places,
+fill_columns(TableState *state, PyObject *contents, int64_t *lengths, int64_t *gaps,
              PyObject *flat)
 {
     Py_ssize_t at = 0;
+    Py_ssize_t last = 0;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(contents); i++) {
         Content *content = (Content *)PyTuple_GET_ITEM(contents, i);
         lengths[i] = slot_count(content);
@@ -102,7 +103,8 @@ fill_columns(TableState *state, PyObject *contents, int64_t *lengths, int64_t *p
             for (Py_ssize_t k = 0; k < stretch.count; k++, at++) {
                 PyObject *slot = stretch.slots[k];
                 if (is_node(state, slot)) {
-                    *places++ = at;
+                    *gaps++ = at - last;
+                    last = at;
                     slot = PyLong_FromSsize_t(number_of((Node *)slot));
                     if (slot == NULL) {
                         return -1;
@@ -129,14 +131,14 @@ join(TableState *state, PyObject *contents, Plain *plain)
     }
     PyObject *joined = NULL;
     PyObject *lengths = new_numbers(PyTuple_GET_SIZE(contents));
-    PyObject *places = new_numbers(nodes);
+    PyObject *gaps = new_numbers(nodes);
     PyObject *flat = PyList_New(slots);
-    if (lengths != NULL && places != NULL && flat != NULL &&
-        fill_columns(state, contents, numbers_in(lengths), numbers_in(places), flat) == 0) {
-        joined = PyTuple_Pack(3, lengths, places, flat);
+    if (lengths != NULL && gaps != NULL && flat != NULL &&
+        fill_columns(state, contents, numbers_in(lengths), numbers_in(gaps), flat) == 0) {
+        joined = PyTuple_Pack(3, lengths, gaps, flat);
     }
     Py_XDECREF(flat);
-    Py_XDECREF(places);
+    Py_XDECREF(gaps);
     Py_XDECREF(lengths);
     return joined;
 }

@@ -71,9 +71,29 @@ int cowtm_add_table_types(PyObject *module);
 int cowtm_traverse_table_state(TableState *state, visitproc visit, void *arg);
 void cowtm_clear_table_state(TableState *state);
 
+/* maker.c, with filler.c: Maker. */
+typedef struct {
+    PyObject *cannot_restore; /* the exception of cowtm.errors */
+    PyObject *name_plain;     /* what kinds are asked */
+    PyObject *name_whole;
+    PyObject *name_calls;
+    PyObject *name_called;
+    PyObject *name_hashes;
+    PyObject *name_hashes_first;
+    PyObject *name_needs;
+    PyObject *name_create;
+    PyObject *name_fill;
+    PyObject *name_flat; /* what contents are */
+} MakerState;
+
+int cowtm_add_maker_type(PyObject *module);
+int cowtm_traverse_maker_state(MakerState *state, visitproc visit, void *arg);
+void cowtm_clear_maker_state(MakerState *state);
+
 typedef struct {
     NamespaceState names;
     TableState objects;
+    MakerState maker;
 } CowtmState;
 
 static inline CowtmState *

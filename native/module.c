@@ -25,15 +25,21 @@ module_exec(PyObject *module)
     if (cowtm_add_namespace_types(module) < 0) {
         return -1;
     }
-    return cowtm_add_table_types(module);
+    if (cowtm_add_table_types(module) < 0) {
+        return -1;
+    }
+    return cowtm_add_maker_type(module);
 }
 
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     int outcome = cowtm_traverse_namespace_state(&cowtm_state(module)->names, visit, arg);
+    if (outcome == 0) {
+        outcome = cowtm_traverse_table_state(&cowtm_state(module)->objects, visit, arg);
+    }
     return outcome != 0 ? outcome
-                        : cowtm_traverse_table_state(&cowtm_state(module)->objects, visit, arg);
+                        : cowtm_traverse_maker_state(&cowtm_state(module)->maker, visit, arg);
 }
 
 static int
@@ -41,6 +47,7 @@ module_clear(PyObject *module)
 {
     cowtm_clear_namespace_state(&cowtm_state(module)->names);
     cowtm_clear_table_state(&cowtm_state(module)->objects);
+    cowtm_clear_maker_state(&cowtm_state(module)->maker);
     return 0;
 }
 

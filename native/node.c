@@ -320,9 +320,9 @@ static PyMethodDef content_methods[] = {
      PyDoc_STR("join($type, contents, types, longest, /)\n--\n\n"
                "Put the slots of some contents into one list, nodes as their numbers.\n\n"
                "Returns:\n"
-               "    How many slots each has, the places of nodes in the list (both as bytes, 8 for\n"
-               "    each number), and the list; None if a slot is neither a node nor of one of the\n"
-               "    types, or a text, or bytes, longer than `longest`.")},
+               "    How many slots each has, how far each node in the list is from the one before\n"
+               "    (both as bytes, 8 for each number), and the list; None if a slot is neither a\n"
+               "    node nor of one of the types, or a text, or bytes, longer than `longest`.")},
     {"split", cowtm_split_contents, METH_VARARGS | METH_CLASS,
      PyDoc_STR("split($type, kind, lengths, flat, /)\n--\n\n"
                "Make contents of a list with the slots of all; those of many slots are in blocks.")},

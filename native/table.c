@@ -818,6 +818,23 @@ table_release(PyObject *op, PyObject *nodes)
     return with_nodes(op, nodes, release_nodes);
 }
 
+static int
+attach_object(ObjectTable *table, PyObject *op, PyObject *value)
+{
+    if (take_in(table, op) < 0) {
+        return -1;
+    }
+    Node *node = (Node *)op;
+    int outcome = cowtm_attach_object(table->state, node, value);
+    if (outcome == 0) {
+        outcome = cowtm_register(table, node, value);
+    }
+    if (node->place == LIMBO) {
+        cowtm_place(table, node, IDLE);
+    }
+    return outcome;
+}
+
 static PyObject *
 table_attach(PyObject *op, PyObject *const *args, Py_ssize_t count)
 {
@@ -829,17 +846,22 @@ table_attach(PyObject *op, PyObject *const *args, Py_ssize_t count)
     if (begin(table) < 0) {
         return NULL;
     }
-    int outcome = -1;
-    if (take_in(table, args[0]) == 0) {
-        Node *node = (Node *)args[0];
-        outcome = cowtm_attach_object(table->state, node, args[1]);
-        if (outcome == 0) {
-            outcome = cowtm_register(table, node, args[1]);
-        }
-        if (node->place == LIMBO) {
-            cowtm_place(table, node, IDLE);
-        }
+    return end(table, attach_object(table, args[0], args[1]));
+}
+
+static PyObject *
+table_attach_all(PyObject *op, PyObject *objects)
+{
+    ObjectTable *table = (ObjectTable *)op;
+    if (begin(table) < 0) {
+        return NULL;
     }
+    PointerArray pairs = {NULL, 0, 0};
+    int outcome = take_pairs(objects, &pairs);
+    for (Py_ssize_t i = 0; outcome == 0 && i < pairs.count; i += 2) {
+        outcome = attach_object(table, pairs.items[i], pairs.items[i + 1]);
+    }
+    release_pairs(&pairs);
     return end(table, outcome);
 }
 
@@ -945,6 +967,28 @@ list_of(const NodeList *list)
         PyList_SET_ITEM(nodes, index++, Py_NewRef(node));
     }
     return nodes;
+}
+
+/* Nothing runs in between: hashing a node is a number's business. */
+static PyObject *
+table_living(PyObject *op, PyObject *contents)
+{
+    TableState *state = ((ObjectTable *)op)->state;
+    if (!PyDict_Check(contents)) {
+        PyErr_Format(PyExc_TypeError, "a dict is wanted, not %.200s", Py_TYPE(contents)->tp_name);
+        return NULL;
+    }
+    PyObject *living = PyDict_New();
+    PyObject *node;
+    PyObject *content;
+    Py_ssize_t position = 0;
+    while (living != NULL && PyDict_Next(contents, &position, &node, &content)) {
+        if (is_node(state, node) && live_object((Node *)node) != NULL &&
+            PyDict_SetItem(living, node, content) < 0) {
+            Py_CLEAR(living);
+        }
+    }
+    return living;
 }
 
 static PyObject *
@@ -1235,6 +1279,12 @@ static PyMethodDef table_methods[] = {
                "Take the state that `restore` just made: it is the last capture now.")},
     {"attach", FUNCTION(table_attach), METH_FASTCALL,
      PyDoc_STR("attach($self, node, value, /)\n--\n\nMake `value` the live object of `node`.")},
+    {"living", table_living, METH_O,
+     PyDoc_STR("living($self, contents, /)\n--\n\n"
+               "Return those of some contents whose nodes have a live object, in their order.")},
+    {"attach_all", table_attach_all, METH_O,
+     PyDoc_STR("attach_all($self, objects, /)\n--\n\n"
+               "Attach values to their nodes, as `attach` does each.")},
     {"live", table_live, METH_NOARGS,
      PyDoc_STR("live($self, /)\n--\n\n"
                "Return all nodes that the present reaches, or did until the next sweep.")},

@@ -202,6 +202,7 @@ Py_ssize_t cowtm_read_attributes(PyObject *value, PyObject **pairs, PyObject **d
 PyObject *cowtm_slot(ObjectTable *table, PyObject *value);
 int cowtm_push_held_by(ObjectTable *table, PyObject *value);
 int cowtm_walk(ObjectTable *table);
+PyObject *cowtm_take_exception(void);
 
 static inline bool
 is_node(TableState *state, PyObject *slot)

@@ -391,8 +391,9 @@ read_held(ObjectTable *table, KindInfo *info, PyObject *value)
     return call_parts(table, info, value);
 }
 
-static PyObject *
-take_exception(void)
+/* Gives the exception that is raised, which then is no longer. */
+PyObject *
+cowtm_take_exception(void)
 {
 #if PY_VERSION_HEX >= 0x030C0000
     return PyErr_GetRaisedException();
@@ -416,7 +417,7 @@ static PyObject *
 refuse(ObjectTable *table, Node *node, PyObject *value)
 {
     PyObject *parts = NULL;
-    PyObject *error = take_exception();
+    PyObject *error = cowtm_take_exception();
     cowtm_forget_selected(table);
     PyObject *kind = PyObject_CallMethodObjArgs(node->info->kind, table->state->name_refuse, value,
                                                 error, NULL);

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import CodeType, ModuleType
 
-    from cowtm.twin import namespace, table
+    from cowtm.twin import maker, namespace, table
 
 
 _data = tempfile.TemporaryDirectory(prefix="cowtm-tests-")
@@ -50,6 +50,17 @@ def few_ambient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cowtm.kinds.registry.AMBIENT", {})
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _bare_workers() -> Iterator[None]:
+    """Have the workers of sessions in this process import no libraries ahead.
+
+    They would import all that any test has imported here, for some ten seconds each.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cowtm.ipython.future.LIBRARIES", {})
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class NativeModule:
     """One implementation of what `cowtm.native` gives; to the type checker, the specification."""
@@ -62,6 +73,7 @@ class NativeModule:
     ObjectTable: type[table.ObjectTable]
     Node: type[table.Node]
     Content: type[table.Content]
+    Maker: type[maker.Maker]
 
 
 @pytest.fixture(params=["c", "python"])
@@ -73,17 +85,18 @@ def native_module(request: pytest.FixtureRequest) -> NativeModule:
     """
     twin = import_module("cowtm.twin.namespace"), import_module("cowtm.twin.table")
     if request.param == "python":
-        return _gather("python", *twin)
+        return gather("python", *twin, import_module("cowtm.twin.maker"))
     try:
         extension = import_module("cowtm._native")
     except ImportError as error:
         if os.environ.get("COWTM_REQUIRE_NATIVE"):
             raise
         pytest.skip(f"no C extension: {error}")
-    return _gather("c", extension, extension)
+    return gather("c", extension, extension, extension)
 
 
-def _gather(name: str, names: ModuleType, objects: ModuleType) -> NativeModule:
+def gather(name: str, names: ModuleType, objects: ModuleType, makers: ModuleType) -> NativeModule:
+    """Put one implementation together of the modules that have its parts."""
     return NativeModule(
         name=name,
         TrackingNamespace=names.TrackingNamespace,
@@ -92,4 +105,5 @@ def _gather(name: str, names: ModuleType, objects: ModuleType) -> NativeModule:
         ObjectTable=objects.ObjectTable,
         Node=objects.Node,
         Content=objects.Content,
+        Maker=makers.Maker,
     )

@@ -302,8 +302,23 @@ def _finds_nothing(session: Session, wrong: list[str], where: str) -> None:
 # -- processes -------------------------------------------------------------------------------------
 
 
-def main(what: str, name: str, folder: str, seed: int, excused: Collection[str] = ()) -> None:
-    """Run a notebook in this process, plainly or under cowtm; the result is written into a file."""
+def main(name: str, folder: str, seed: int, excused: Collection[str]) -> None:
+    """Run a notebook plainly, then under cowtm; what comes of each is written into a file.
+
+    Each runs in a fork of this process, which has imported nothing but what both need.
+    """
+    for what in ("plain", "recorded"):
+        (Path(folder) / what).mkdir()
+        process = os.fork()
+        if process == 0:
+            _run_here(what, name, folder, seed, excused)
+            return  # to the end of the interpreter, as any process
+        _, status = os.waitpid(process, 0)
+        if status:
+            sys.exit(f"the {what} run ended with {os.waitstatus_to_exitcode(status)}")
+
+
+def _run_here(what: str, name: str, folder: str, seed: int, excused: Collection[str]) -> None:
     from session import new_session  # noqa: PLC0415  not for kernels, which import this module too
 
     home = Path(folder)
@@ -326,22 +341,22 @@ ENVIRONMENT = {
 """What all runs have in common."""
 
 
-def run(what: str, name: str, folder: Path, seed: int = 0, excused: Collection[str] = ()) -> Any:
-    """Run a notebook in a process of its own.
+def run(
+    name: str, folder: Path, seed: int, excused: Collection[str] = ()
+) -> tuple[list[Seen], Report]:
+    """Run a notebook plainly and under cowtm, in processes of their own.
 
     Args:
-        what: ``plain`` or ``recorded``, which comes after the other.
         name: of the notebook.
         folder: where they write.
         seed: for the order of travelling.
         excused: names that need not be as in the plain run.
 
     Returns:
-        What the plain run saw, or the report of the replay.
+        What the plain run saw, and the report of the replay.
 
     """
-    (folder / what).mkdir()
-    arguments = f"{what!r}, {name!r}, {str(folder)!r}, {seed}, {excused!r}"
+    arguments = f"{name!r}, {str(folder)!r}, {seed}, {excused!r}"
     done = subprocess.run(
         [sys.executable, "-c", f"import replay; replay.main({arguments})"],
         env=os.environ | ENVIRONMENT,
@@ -352,4 +367,5 @@ def run(what: str, name: str, folder: Path, seed: int = 0, excused: Collection[s
         timeout=240,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return pickle.loads((folder / f"{what}.pickle").read_bytes())
+    plain, recorded = (folder / f"{what}.pickle" for what in ("plain", "recorded"))
+    return pickle.loads(plain.read_bytes()), pickle.loads(recorded.read_bytes())

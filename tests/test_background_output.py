@@ -352,6 +352,42 @@ def test_output_of_a_job_that_runs_is_shown_as_far_as_it_is(page: Page, tmp_path
     assert not (tmp_path / "never").exists()
 
 
+def test_output_of_a_job_that_runs_goes_on_where_it_is_shown_again(
+    page: Page, tmp_path: Path
+) -> None:
+    """As in its own cell: text, displays that are updated, the result."""
+    source = """%%future
+handle = display("begun", display_id="of the job")
+print("so far", flush=True)
+wait_for("go")
+handle.update("updated")
+print("more", flush=True)
+wait_for("end")
+6 * 7"""
+    cell = page.run(source)
+    page.wait_for(cell, "so far")
+    first = page.run("tm.replay(tm.jobs[-1].number)")
+    [shown] = [said for said in first.said if said.kind == "display_data"]
+    assert (shown.text, first.texts("stream")) == ("'begun'", ["so far\n"])
+    (tmp_path / "go").touch()
+    page.wait_for(first, "more")
+    second = page.run("tm.replay(tm.jobs[-1].number)")
+    (tmp_path / "end").touch()
+    page.wait_for(second, "42")
+    page.wait_for(cell, "42")
+    [update] = [said for said in first.said if said.kind == "update_display_data"]
+    assert update.content["transient"] == shown.content["transient"]
+    assert (update.text, "".join(first.texts("stream"))) == ("'updated'", "so far\nmore\n")
+    assert "".join(second.texts("stream")) == "so far\nmore\n"
+    assert [second.texts("display_data"), second.texts("execute_result")] == [["'updated'"], ["42"]]
+    assert first.texts("execute_result") == [], "it goes on where it was asked for last"
+    assert "".join(cell.texts("stream")) == "so far\nmore\n"
+    over(page)
+    again = page.run("tm.replay(tm.jobs[-1].number)")
+    assert again.text.count("more") == 1
+    assert again.said[0].content["transient"] == {}
+
+
 def test_output_of_a_job_that_died_is_shown(page: Page, tmp_path: Path) -> None:
     """What it had put out until then."""
     cell = page.run(

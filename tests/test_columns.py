@@ -8,6 +8,7 @@ from collections import namedtuple
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ import pytest
 
 from cowtm.mirror import Mirror
 from cowtm.native import BLOCK, UNSET, Content, Node
-from cowtm.saved.columns import columns_of, groups_in, rows_of
+from cowtm.saved.columns import columns_of, contents_in, groups_in
 from cowtm.saved.pages import BIG
 
 KINDS = Mirror({}).kinds
@@ -51,12 +52,12 @@ def rows(*slots: tuple[Any, ...]) -> list[tuple[Node, Content]]:
 
 def read(some: list[tuple[Node, Content]]) -> dict[int, Content]:
     """Put rows into columns, all of them, and read them."""
-    columns, others = columns_of([some])
+    columns, others = columns_of([some], attrgetter("oid"))
     assert not others
     [kind], [group] = columns.kinds, groups_in(columns.data)
     table = Mirror({}).table
-    found = rows_of(group, kind, lambda numbers: table.nodes(numbers, kind), None)
-    return {node.oid: content for node, content in found}
+    numbers, found = contents_in(group, kind, lambda wanted: table.nodes(wanted.tobytes(), kind))
+    return dict(zip(numbers, found, strict=True))
 
 
 PLAIN: list[Any] = [
@@ -85,7 +86,7 @@ def test_a_plain_leaf_is_read_as_it_was(leaf: Any) -> None:
 def test_what_is_to_be_named_stays_out(leaf: Any) -> None:
     """And what is beside it goes."""
     some = rows((1, 2), (leaf, 1), (3,))
-    columns, others = columns_of([some])
+    columns, others = columns_of([some], attrgetter("oid"))
     assert others == some[1:2]
     assert [group[3] for group in groups_in(columns.data)] == [[1, 2, 3]]
 
@@ -94,7 +95,7 @@ def test_nothing_is_left_of_a_kind_that_stays_out() -> None:
     """Kinds and groups stay in step."""
     kind: Any = KINDS.named(dict)
     some = [rows(({},)), [(Node(20, kind, {}), Content(kind, ("a", 1)))]]
-    columns, others = columns_of(some)
+    columns, others = columns_of(some, attrgetter("oid"))
     assert others == some[0]
     assert columns.kinds == [kind]
     assert [group[3] for group in groups_in(columns.data)] == [["a", 1]]

@@ -112,7 +112,7 @@ def cluster() -> Iterator[Any]:
     provide("distributed")
     distributed: Any = import_module("distributed")  # where it is installed
     with (
-        distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
@@ -179,6 +179,36 @@ def test_cancelling_by_an_executor_is_honest(session: Session) -> None:
     assert f"job {first.number} can't be stopped on executor; it goes on" in said.output
     assert first.result(PATIENCE) == 1
     thread.join()
+
+
+def test_a_job_stays_where_it_was_sent(session: Session) -> None:
+    """Another executor of the same name gets those that are started from then on."""
+    first, second = Slow(), Slow()
+    session.tm.connect(first)
+    runs, waits = (session.tm.submit("6 * 7", on="executor") for _ in range(2))
+    thread = first.begin()
+    session.tm.connect(second)
+    later = session.tm.submit("1", on="executor")
+    assert (len(first.waiting), len(second.waiting)) == (1, 1)
+    assert waits.cancel()
+    assert not runs.cancel()
+    assert runs.result(PATIENCE) == 42
+    assert (waits.status, later.status) == ("cancelled", "running")
+    assert later.cancel()
+    thread.join()
+
+
+def test_what_is_elsewhere_ends_with_the_session(tmp_path: Path) -> None:
+    """Also where another was connected under its name since."""
+    first = Slow()
+    with new_session(tmp_path) as session:
+        session.tm.connect(first)
+        runs, waits = (session.tm.submit("1", on="executor") for _ in range(2))
+        [future, *_] = first.waiting[0]
+        assert future.set_running_or_notify_cancel()
+        session.tm.connect(Slow())
+        session.cell("%unload_ext cowtm")
+        assert (runs.status, waits.status) == ("cancelled", "cancelled")
 
 
 def test_an_executor_that_fails_says_why(session: Session) -> None:

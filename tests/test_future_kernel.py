@@ -363,6 +363,14 @@ SIGHTS = {
         "import os, sys\nsys.path.insert(0, 'a folder')\nos.environ['A_KEY'] = 'a value'",
         "os.getcwd(), sys.path[:2], os.environ['A_KEY'], __name__, sys.getrecursionlimit()",
     ),
+    "filters of warnings of one's own": Case(
+        """
+        import warnings
+        class Mine(UserWarning): pass
+        warnings.simplefilter("error", Mine)
+        """,
+        "warnings.warn(Mine('raised'))",
+    ),
     "filters of warnings": Case(
         "import warnings\nwarnings.filterwarnings('ignore', message='hush')",
         "warnings.warn('hush, nobody hears this'); len(warnings.filters)",

@@ -20,6 +20,7 @@ from cowtm.future.jobs import Jobs
 from cowtm.future.live import Live
 from cowtm.future.notices import Notices
 from cowtm.future.outputs import Outputs
+from cowtm.timeline import order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +85,32 @@ def test_results_are_bound_between_cells(session: Session) -> None:
     assert str(lettered).endswith(("a", "b"))
     found = session.cell(f"_{lettered}, Out['{lettered}'], _{numbered.number}").value
     assert found == ([1, 2], [1, 2], "a")
+
+
+def test_jobs_of_a_cell_are_numbered_without_gaps(session: Session) -> None:
+    """What the cell did between two of them, such as binding a job to a name, is in between."""
+    outcome = session.cell("a = tm.submit('x = 1'); b = tm.submit('y = 2'); c = tm.submit('3')")
+    jobs = [session.names[name] for name in "abc"]
+    wait(jobs, PATIENCE)
+    first, second, third = (str(job.number) for job in jobs)
+    assert len(first) == len(str(outcome.number)) + 1
+    assert [ord(number[-1]) - ord(first[-1]) for number in (first, second, third)] == [0, 1, 2]
+    assert session.tm.states[second].parent == f"{first}a"
+    assert session.tm.states[third].parent == f"{second}a"
+    assert set(session.tm.vars(f"{second}a")) - set(session.tm.vars(f"{first}a")) == {"b"}
+    shown = sorted(session.tm.states, key=order)
+    start = shown.index(first)
+    assert shown[start:] == [first, f"{first}a", second, f"{second}a", third, outcome.number]
+
+
+def test_what_a_cell_did_after_a_job_is_numbered_after_it(session: Session) -> None:
+    """Also when it merges the job, or travels."""
+    session.cell("a = tm.submit('x = 1'); a.result(); a.merge(); y = 5; b = tm.submit('x + y')")
+    first, second = (session.names[name] for name in "ab")
+    assert second.result(PATIENCE) == 6
+    assert ord(second.number[-1]) == ord(first.number[-1]) + 1
+    between = [number for number in session.tm.states if str(number).startswith(first.number)]
+    assert between[1:] == [f"{first.number}{letter}" for letter in "abc"]
 
 
 def test_a_job_is_given_variables(session: Session) -> None:

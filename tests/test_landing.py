@@ -10,7 +10,7 @@ import pytest
 from contracts import provide
 from session import Session, new_session
 
-from cowtm.errors import CowtmError, NotHere
+from cowtm.errors import CowtmError, JobFailed, NotHere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,7 +195,7 @@ def test_what_refuses_to_be_made_is_named_and_nothing_else_suffers(session: Sess
     assert job.result(PATIENCE) == 1
     [line] = said(job)
     assert line == (
-        "cowtm: filled, held, made can't be handed over to a background cell in full: "
+        "cowtm: filled, held, made can't be made in a background cell in full: "
         "ValueError: it refuses; using what is missing raises an error."
     )
     for use in ("made + 1", "filled.x", "-held[0]", "sum(held)"):
@@ -241,7 +241,7 @@ ok = [point, 1]
     job = session.tm.submit("all.reverse(); ok[1] += 1; 6 * 7")
     assert job.result(PATIENCE) == 42
     [line] = said(job)
-    assert "Colour, Day, Own, Point, all, day and 6 more can't be handed over" in line
+    assert "Colour, Day, Own, Point, all, day and 6 more can't be made in a background" in line
     assert "No module named 'soon_gone'" in line
     for use in ("day.year", "point.x", "red.value", "double(1)", "Point(1)", "own.x", "Own(1)"):
         error = session.tm.submit(use).exception(PATIENCE)
@@ -254,6 +254,32 @@ ok = [point, 1]
     assert landed["all"][2] is everything[4]
     assert landed["all"][4] is everything[2]
     sys.modules.pop("soon_gone")
+
+
+def test_what_a_job_made_and_the_session_cannot_make(session: Session, tmp_path: Path) -> None:
+    """The rest of its state is there; the user is told what is missing, and can go on."""
+    (tmp_path / "of_the_job.py").write_text(MODULE)
+    job = session.tm.submit(
+        f"import sys\nsys.path.append({str(tmp_path)!r})\nfrom of_the_job import *\n"
+        "point, ok = Point(1), [1]\npoint"
+    )
+    with pytest.raises(NotHere, match="No module named 'of_the_job'"):
+        job.result(PATIENCE).use()
+    assert session.tm.vars(job.number, "ok") == [1]
+    with pytest.raises(NotHere, match="No module named 'of_the_job'"):
+        session.tm.vars(job.number, "point").use()
+    said = session.cell("1 + 1").output
+    assert f"not all that job {job.number} made can be made here: ModuleNotFoundError" in said
+
+
+def test_a_result_that_cannot_be_made_is_no_loss_of_the_state(session: Session) -> None:
+    """The job fails with the reason; what else it made can be looked at."""
+    session.cell(REFUSING)
+    job = session.tm.submit("ok.append(2)\nRefusing(3)")
+    with pytest.raises(JobFailed, match=r"^its state is there, but its result can't be made here"):
+        job.result(PATIENCE)
+    assert session.tm.vars(job.number, "ok") == [1, 2]
+    assert job.merge() == ("ok",)
 
 
 def test_a_job_has_the_variables_of_a_module_of_the_system(session: Session) -> None:
@@ -296,6 +322,40 @@ def test_large_arrays_are_not_copied_and_are_what_they_were(session: Session, wh
     made = session.tm.vars(job.number)
     assert (made["big"][7] == made["big"][0]).all()
     assert (made["big"][8:] == made["kept"][8:]).all()
+
+
+@linux
+def test_arrays_of_classes_of_the_notebook_are_not_copied(session: Session) -> None:
+    """What such a class does when one is made, arrays that it makes then too, is none the worse."""
+    session.cell(
+        """
+import numpy as np
+class Own(np.ndarray):
+    def __array_finalize__(self, other):
+        self.besides = np.arange(5) + np.zeros(5)
+        self.name = getattr(other, "name", None)
+big = np.ndarray.__new__(Own, 300_000)
+big[:] = 3
+big.name = "big"
+class Refusing(np.ndarray):
+    def __array_finalize__(self, other):
+        if other is None and REFUSES:
+            raise MemoryError("it refuses")
+REFUSES = False
+refused = np.ndarray.__new__(Refusing, 300_000)
+REFUSES = True
+"""
+    )
+    looks = """
+big[0] += 1
+handler = np._core.multiarray.get_handler_name(big)
+handler, type(big) is Own, big.name, float(big.sum()), big.base is None, big.besides.tolist()
+"""
+    shown = ("cowtm", True, "big", 900_001.0, True, [0, 1, 2, 3, 4])
+    job = session.tm.submit(looks)
+    assert job.result(PATIENCE) == shown
+    assert any("MemoryError: it refuses" in line for line in said(job))
+    assert session.cell("big.sum(), len(big.besides)").value == (900_000, 5)
 
 
 @linux

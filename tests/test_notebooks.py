@@ -16,7 +16,6 @@ from replay import (
     Cell,
     InKernel,
     Replay,
-    Report,
     Shell,
     cells_of,
     read,
@@ -161,9 +160,8 @@ def _cases(names: Iterable[str]) -> list[Any]:
 def test_every_state_is_that_of_a_plain_run(name: str, tmp_path: Path) -> None:
     """After each cell, after travelling in any order, in copies, and going on from the middle."""
     _provide(name)
-    plain: list[Seen] = run("plain", name, tmp_path)
+    plain, report = run(name, tmp_path, len(name), NOTEBOOKS[name].excused)
     _ends_as_marked(name, plain)
-    report: Report = run("recorded", name, tmp_path, len(name), NOTEBOOKS[name].excused)
     assert not report.wrong, "\n".join(report.wrong)
     assert tuple(sorted({*report.by_reference.values()})) == NOTEBOOKS[name].by_reference
     assert not report.late

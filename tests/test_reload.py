@@ -240,9 +240,10 @@ def test_slots_that_changed_in_a_journal(session: Session, edit: Edit, tmp_path:
 def test_slots_that_have_no_place_in_a_journal(
     session: Session, edit: Edit, tmp_path: Path
 ) -> None:
-    """Nothing is put where it does not belong: it says what is missing."""
+    """Nothing is put where it does not belong: it says what is missing, now and when it is used."""
     session.cells("import notebook_helper as helper", "x = helper.Slotted(); x.a, x.b = 3, 5")
     edited = ONE.replace('("a", "b")', '("b", "c")')
     said = carry_over(session, edit, edited, str(tmp_path / "slots.cowtm"))
-    assert "class Slotted has no slots a now" in said
-    assert "x" not in session.names
+    why = "class Slotted has no slots a now"
+    assert f"cowtm: x can't be made here in full: TypeError: {why}" in said
+    assert why in str(session.fail("x.b").error)

@@ -38,15 +38,15 @@ class Odd(metaclass=Unhashable):
 
 
 def test_contents_are_joined(session: Session, native_module: NativeModule) -> None:
-    """A node is its number, and its place is told; a number is itself."""
+    """A node is its number, and where it is is told; a number is itself."""
     inner: list[int] = [1, 2]
     session.capture(x=[inner, 7, inner], y=[], z=["a", None])
     contents: list[Any] = [session.node(name).content for name in "xyz"]
-    lengths, places, flat = native_module.Content.join(contents, TYPES, 9) or (b"", b"", [])
+    lengths, gaps, flat = native_module.Content.join(contents, TYPES, 9) or (b"", b"", [])
     oid = next(node.oid for node in session.table.live() if node.object is inner)
     assert flat == [oid, 7, oid, "a", None]
     assert array("q", lengths).tolist() == [3, 0, 2]
-    assert array("q", places).tolist() == [0, 2]
+    assert array("q", gaps).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("slot", [1.5, True, "long text", b"long bytes", (1,), Odd(), ...])

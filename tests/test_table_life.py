@@ -277,6 +277,30 @@ def test_adopt(session: Session) -> None:
     assert not session.capture()
 
 
+def test_many_objects_are_attached_at_once(session: Session) -> None:
+    """As one by one; the table then finds their nodes."""
+    session.capture(x=[1], y=Plain(), z=[3])
+    x, y, z = map(session.node, "xyz")
+    lists, value = [[5], [6]], Plain()
+    session.table.attach_all({x: lists[0], y: value, z: lists[1]})
+    assert [node.object for node in (x, y, z)] == [lists[0], value, lists[1]]
+    assert [session.table.node_of(one) for one in (lists[0], value, lists[1])] == [x, y, z]
+    double = session.module.Node(x.oid, x.kind, [])
+    with pytest.raises(ValueError, match="another node with the serial number"):
+        session.table.attach_all({double: []})
+
+
+def test_contents_of_what_is_alive_are_told(session: Session) -> None:
+    """In the order in which they were given; those of the others are left out."""
+    found = session.capture(x=[1], y=[2], z=Plain()).after
+    y = session.node("y")
+    del session.home["y"]
+    session.capture()
+    assert session.table.living(found) == {n: c for n, c in found.items() if n is not y}
+    assert list(session.table.living(found)) == [n for n in found if n is not y]
+    assert session.table.living({}) == {}
+
+
 def test_adopting_nodes_that_were_made_elsewhere(session: Session) -> None:
     """As reading a saved session does."""
     module = session.module

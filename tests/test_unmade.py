@@ -271,12 +271,13 @@ def test_it_reads_what_is_whole_as_pickle_does(value: Any, protocol: int) -> Non
     shared.append(shared)
     data = pickle.dumps(shared, protocol)
     unmade: dict[Any, Unmade] = {}
-    read = tolerant.load(data, lambda name: name, unmade)
+    lacks: dict[str, None] = {}
+    read = tolerant.load(data, lambda name: name, unmade, lacks)
     assert read[0] == value
     assert read[0] is read[1] or type(value) in (int, str, bytes, tuple, frozenset, type(None))
     assert read[2] is read
     assert pickle.dumps(read, protocol) == pickle.dumps(pickle.loads(data), protocol)
-    assert unmade == {}
+    assert (unmade, lacks) == ({}, {})
 
 
 def test_names_are_asked_for(process: Exchange) -> None:
@@ -292,7 +293,9 @@ def test_names_are_asked_for(process: Exchange) -> None:
     def named(name: Any) -> Any:
         raise LookupError(name)
 
-    one, lost = tolerant.load(file.getvalue(), named, {})
+    lacks: dict[str, None] = {}
+    one, lost = tolerant.load(file.getvalue(), named, {}, lacks)
+    assert [*lacks] == [lost.why]
     assert (one, lost.name, lost.why) == (1, ("word", 5), "LookupError: ('word', 5)")
 
 
@@ -317,7 +320,8 @@ def test_a_session_goes_on_without_a_module(
         without.delitem(sys.modules, NAME)
         file.rename(tmp_path / "away.py")
         with new_session(tmp_path) as session:
-            session.cell(f"tm.resume({str(first)!r})")
+            said = session.cell(f"tm.resume({str(first)!r})").output
+            assert "Own and 10 more can't be made here in full: ModuleNotFoundError" in said
             assert session.cell("ok, all[0] is ok, len(all)").value == ([1], True, 5)
             for use in ("day.year", "point.x", "all[3].value", "Day()", "own.x", "Own()"):
                 error = session.fail(use).error

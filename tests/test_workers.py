@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import CancelledError
+import types
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ from session import Session, new_session
 
 from cowtm.errors import BadInput, WorkerDied
 from cowtm.future.folder import PREFIX, Folder
+from cowtm.future.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,13 +117,18 @@ DEATHS = {
 
 @pytest.mark.parametrize("case", DEATHS)
 def test_a_job_that_takes_its_process_along_says_how(session: Session, case: str) -> None:
-    """It died, with the reason; variables and the next job are none the worse for it."""
+    """It died, with the reason; variables and the next job are none the worse for it.
+
+    What it had written is shown to the last word, whether that was flushed or not.
+    """
     source, why = DEATHS[case]
     session.cell("kept = [1]")
-    job = session.tm.submit(f"kept.append(2)\n{source}")
+    words = "for i in range(9_999): print(i)\nprint('last é')"
+    job = session.tm.submit(f"kept.append(2)\n{words}\n{source}")
     with pytest.raises(WorkerDied, match=why):
         result(job)
     assert job.status == "died"
+    assert said(job) == "".join(f"{number}\n" for number in (*range(9_999), "last é"))
     assert session.cell("kept").value == [1]
     assert result(session.tm.submit("kept + [3]")) == [1, 3]
 
@@ -174,6 +181,43 @@ def worker_of(session: Session, job: Job) -> Worker:
     dispatcher = session.tm._dispatcher
     assert dispatcher is not None
     return dispatcher.pool._running[dispatcher._running[job]]
+
+
+class Broken:
+    """A worker that can't be started, for a reason that is none of ours."""
+
+    is_alive = False
+
+    def __enter__(self) -> Self:
+        """Refuse."""
+        raise OSError("too many open files")
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+    def kill(self) -> None:
+        """Do nothing."""
+
+
+class Waits:
+    """What waits for a worker."""
+
+    def __init__(self) -> None:
+        self.error: Future[WorkerDied] = Future()
+
+    def fail(self, error: WorkerDied) -> None:
+        """Take note."""
+        self.error.set_result(error)
+
+
+def test_nobody_waits_for_a_worker_that_cannot_be_started() -> None:
+    """Whatever the system says; the next job tries again."""
+    pool = Pool(cast("Any", Broken), 1)
+    for _ in range(3):
+        waits = Waits()
+        pool.submit(cast("Any", waits))
+        assert "too many open files" in str(waits.error.result(PATIENCE))
+    pool.close()
 
 
 STUBBORN = {
@@ -245,6 +289,17 @@ def test_cancelling_while_the_worker_starts(tmp_path: Path) -> None:
         assert job.cancel()
         cancelled(job)
         assert result(session.tm.submit("2")) == 2
+
+
+def test_a_worker_has_imported_the_libraries_of_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that it would take long to import, when the job comes; not others."""
+    monkeypatch.setattr("cowtm.ipython.future.LIBRARIES", {"wave": "", "chunk": ""})
+    monkeypatch.setitem(sys.modules, "wave", types.ModuleType("wave"))
+    with new_session(tmp_path) as session:
+        job = session.tm.submit("import sys; [n in sys.modules for n in ('wave', 'chunk')]")
+        assert result(job) == [True, False]
 
 
 @linux

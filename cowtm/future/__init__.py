@@ -10,7 +10,8 @@ when it ends), `running` (the one way through), `inside` (what runs in the worke
 
 - what goes along: `surroundings`, with `cells` and `preferences`;
 - kernels: `kernel` (any), `worker` (one that runs jobs), `launch` (its first lines), `folder`,
-  `pool`, `traces` (whether it can be used again), `elsewhere` (on other machines);
+  `pool`, `traces` (whether it can be used again), `tape` (the last words of one that died),
+  `elsewhere` (on other machines);
 - what comes back and is shown: `outputs`, with `written` and `progress`; `board` and `live` (the
   line in the cell), `jobs` (the list), `notices`;
 - `merging`: bringing it home.

@@ -49,7 +49,7 @@ class Futures:
         self._make_dispatcher: MakeDispatcher | None = None
         self._dispatcher: Dispatcher | None = None
         self._notices = Notices(self._names_of, self._say)
-        self._show_again: Callable[[Iterable[Output]], None] = _print
+        self._show_again: Callable[[Iterable[Output], Job | None], None] = _print
 
     # -- starting ------------------------------------------------------------------------------
 
@@ -281,7 +281,7 @@ class Futures:
         return [job.number for job in self.jobs if job.status in OVER]
 
     def replay(self, cell: Number) -> None:
-        """Show again, here, what a cell or a job put out, as far as it has come.
+        """Show again, here, what a cell or a job put out; of a job that runs it goes on here.
 
         Displays are as they were last updated. Also after the page was reloaded or the cell was run
         again, and of jobs that failed, died or were cancelled.
@@ -307,10 +307,14 @@ class Futures:
         timeline = self._scribe.timeline
         with self._lock:
             jobs = [job for job in self.jobs if job.number == number]
-            outputs = jobs[-1].outputs if jobs else timeline[number].outputs
-        if outputs is None:
+            outputs = None if jobs else timeline[number].outputs
+        if jobs:
+            with jobs[-1].hearing:
+                self._show_again(jobs[-1].outputs.named(), jobs[-1])
+        elif outputs is None:
             raise BadInput(f"what cell {number} put out was not recorded")
-        self._show_again([dict(output) for output in outputs])
+        else:
+            self._show_again([dict(output) for output in outputs], None)
 
     def notify_jupyter(self, on: bool | None = None) -> bool:  # noqa: FBT001  the seed system's call
         """Switch on or off that the end of a job is told below the next cell; or tell which it is.
@@ -354,8 +358,8 @@ class Futures:
         """Have jobs run by the dispatcher that a function makes when the first is started."""
         self._make_dispatcher = make
 
-    def on_replay(self, show: Callable[[Iterable[Output]], None]) -> None:
-        """Have outputs shown again by a function."""
+    def on_replay(self, show: Callable[[Iterable[Output], Job | None], None]) -> None:
+        """Have outputs shown again by a function; it is told whose they are if a job's."""
         self._show_again = show
 
     def _names_of(self, number: Number) -> tuple[str, ...] | None:
@@ -398,7 +402,7 @@ def _said(chosen: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={brief(value)}" for name, value in chosen.items())
 
 
-def _print(outputs: Iterable[Output]) -> None:
+def _print(outputs: Iterable[Output], _job: Job | None) -> None:
     print(text_of_all(outputs), end="")  # noqa: T201  the user asked for it
 
 

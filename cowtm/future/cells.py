@@ -1,13 +1,15 @@
 """What code can know of the session's cells: their sources, their results, the magics they made.
 
 Sources are handed over as text, so that a traceback in a job shows the lines of a function that an
-earlier cell defined. Results and magics are objects: they go with the variables.
+earlier cell defined. Results and magics are objects: they go with the variables; so do the filters
+of warnings, as they are about classes, which may be the notebook's.
 """
 
 from __future__ import annotations
 
 import linecache
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FunctionType
@@ -65,10 +67,10 @@ class Cells:
 
 
 def objects_for(source: str, shell: Any) -> dict[str, Any]:
-    """Give the results that a cell names, and the magics that cells of a shell defined.
+    """Give the results that a cell names, magics that cells of a shell defined, and filters.
 
     Returns:
-        Names that a job has hidden; none if there is nothing to hand over.
+        Names that a job has hidden.
 
     """
     named = {found[0] for found in _RESULT.finditer(source)}
@@ -82,9 +84,9 @@ def objects_for(source: str, shell: Any) -> dict[str, Any]:
         if name in named and is_last(name, names.get(name), shell)
     }
     magics = {kind: _own(shell.magics_manager.magics[kind]) for kind in _KINDS}
-    if not (results or last or any(magics.values())):
-        return {}
-    return {OBJECTS: {"results": dict(results), "last": last, "magics": magics}}
+    filters = [*warnings.filters]
+    held = {"results": dict(results), "last": last, "magics": magics, "filters": filters}
+    return {OBJECTS: held}
 
 
 def is_last(name: str, value: object, shell: Any) -> bool:
@@ -111,6 +113,9 @@ def take_objects(objects: Mapping[str, Any], shell: Any) -> None:
     shell.push(objects["last"], interactive=False)
     for kind in _KINDS:
         shell.magics_manager.magics[kind].update(objects["magics"][kind])
+    known = [entry for entry in objects["filters"] if isinstance(entry[2], type)]  # it is here
+    warnings.filters[:] = known  # type: ignore[index]
+    warnings._filters_mutated()  # type: ignore[attr-defined]  # noqa: SLF001  or what was seen before counts
 
 
 def forget_results(shell: Any) -> None:

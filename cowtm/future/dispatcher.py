@@ -16,9 +16,10 @@ from cowtm.future.landing import Departure, Given, Handover
 from cowtm.future.merging import Merge
 from cowtm.future.outputs import Outputs
 from cowtm.future.pool import Pool
-from cowtm.future.running import Running
+from cowtm.future.running import Place, Running
 from cowtm.interrupts import deferred_interrupts
 from cowtm.mirror import is_variable
+from cowtm.saved.tolerant import said
 from cowtm.timeline import State
 
 if TYPE_CHECKING:
@@ -107,9 +108,9 @@ class Dispatcher:
             timeline = scribe.timeline
             hidden = {**given.hidden, **self.objects_for(task.source)}
             having = replace(given, hidden=hidden)
-            pool = self._pool_of(task)
+            place = self._place_of(task)
             known = timeline[task.start].by_reference
-            handover = Handover(self._departure(task.start, lend=pool.lends), having, known)
+            handover = Handover(self._departure(task.start, lend=place.lends), having, known)
             start = handover.start(task.cell, self._surroundings(), reseed=task.reseed)
             job = Job(task, self, self.new_outputs(), self.place())
             timeline.expect(
@@ -121,13 +122,13 @@ class Dispatcher:
                     started=time.time(),
                 )
             )
-            running = self._running[job] = Running(job, handover, start, self)
+            running = self._running[job] = Running(job, handover, start, self, place)
             self._given[job] = given
             self.jobs.append(job)
             self._say_lost(known, handover)
         job.watch(self._tell)
         self.starting(job)
-        pool.submit(running)
+        place.submit(running)
         return job
 
     @contextmanager
@@ -150,7 +151,7 @@ class Dispatcher:
         return departure
 
     def connect(self, target: Any, name: str) -> None:
-        """Have jobs run elsewhere.
+        """Have jobs run elsewhere; those that were sent somewhere before stay there.
 
         Raises:
             BadInput: nothing can be submitted to it.
@@ -161,12 +162,9 @@ class Dispatcher:
 
         known = name_of_target(target)
         name = name or known
-        before = self.elsewhere.pop(name, None)
-        if before is not None:
-            before.close()
         self.elsewhere[name] = Elsewhere(target, name, self.modules)
 
-    def _pool_of(self, task: Task) -> Pool | Elsewhere:
+    def _place_of(self, task: Task) -> Place:
         """Give what runs a job.
 
         Raises:
@@ -218,21 +216,11 @@ class Dispatcher:
         running = self._running.get(job)
         if running is None:
             return False
-        place = self._pool_of(job.task)
-        if place is not self.pool:
-            if not place.withdraw(running):
-                self.say(f"cowtm: job {job.number} can't be stopped on {job.task.on}; it goes on.")
-                return False
-            running.stop()
-            running.stopped()
+        if running.place.stop(running):
             return True
-        if not running.stop():
-            return False
-        if self.pool.withdraw(running):
-            running.stopped()
-        else:
-            self.pool.interrupt(running)
-        return True
+        if not running.is_landing:
+            self.say(f"cowtm: job {job.number} can't be stopped on {job.task.on}; it goes on.")
+        return False
 
     def stop_all(self, why: str) -> None:
         """Stop all jobs, and have them know why."""
@@ -268,9 +256,10 @@ class Dispatcher:
     def close(self) -> None:
         """End all jobs and workers."""
         self.stop_all("the session ended")
-        for place in self.elsewhere.values():
+        places: list[Place] = [self.pool, *self.elsewhere.values()]
+        places += [running.place for running in [*self._running.values()]]
+        for place in dict.fromkeys(places):
             place.close()
-        self.pool.close()
         for job in self.jobs:
             job.leave()
 
@@ -278,9 +267,10 @@ class Dispatcher:
 
     def hear(self, job: Job, message: Message) -> None:
         """Take what a job's cell says."""
-        job.outputs.add(message.kind, message.content, message.metadata)
-        for listener in self.listeners:
-            listener(job, message)
+        with job.hearing:
+            job.outputs.add(message.kind, message.content, message.metadata)
+            for listener in self.listeners:
+                listener(job, message)
 
     def land(self, job: Job, handover: Handover, end: End, error: str | None) -> Any:
         """Make a state of what a job did; returns the result of its cell."""
@@ -297,7 +287,17 @@ class Dispatcher:
                 duration=job.elapsed,
                 outputs=job.outputs,
             )
-            result = self._lookup.result(job.number)
+            for why in handover.lacks:
+                scribe.keeper.words.append(
+                    f"cowtm: not all that job {job.number} made can be made here: {why}; "
+                    "using what is missing raises an error."
+                )
+            try:
+                result = self._lookup.result(job.number)
+            except Exception as refusal:  # of any kind: its own code makes it
+                raise JobFailed(
+                    f"its state is there, but its result can't be made here: {said(refusal)}"
+                ) from refusal
             scribe.keeper.ask()
             self.landed(job, result)
         return result

@@ -123,8 +123,8 @@ class Elsewhere:
             ).start()
         )
 
-    def withdraw(self, assignment: Assignment) -> bool:
-        """Take something back that was not begun with; tells whether that was so."""
+    def stop(self, assignment: Assignment) -> bool:
+        """Stop something that nobody has begun with; tells whether that was so."""
         with self._lock:
             future = self._futures.get(assignment)
             if future is None or self._is_begun(future):
@@ -132,7 +132,9 @@ class Elsewhere:
             if future.cancel() is False:  # dask's gives nothing
                 return False
             del self._futures[assignment]
-            return True
+        assignment.stop()
+        assignment.stopped()
+        return True
 
     def close(self) -> None:
         """Want nothing more of what is elsewhere: what can't be stopped goes on there."""

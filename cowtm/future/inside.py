@@ -15,6 +15,7 @@ import os
 import pickle
 import sys
 import sysconfig
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,25 +25,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.changes import changed_variables
 from cowtm.delta import Delta, Difference
-from cowtm.errors import BadInput, CannotRestore
+from cowtm.errors import BadInput
 from cowtm.future.cells import LAST, OBJECTS, forget_results, is_last, take_objects
 from cowtm.future.launch import ERRORS
-from cowtm.future.missing import missing_in
 from cowtm.future.refusals import EXTENSION, MACHINE, Absent, forbid
 from cowtm.future.taking import Taker
+from cowtm.future.tape import TAPE, Tape, tape_output
 from cowtm.future.traces import Traces
 from cowtm.kinds.base import resolved
-from cowtm.kinds.reference import UnmadeKind
+from cowtm.kinds.reference import Lost
 from cowtm.mapping import Mapped
 from cowtm.native import UNSET, Content, Node
 from cowtm.recorder import LENT, Recorder
 from cowtm.resuming import attach_ambient
 from cowtm.saved.bundle import Bundle, Exchange
-from cowtm.saved.tolerant import said
+from cowtm.unmade import is_unmade, lines_of, name_them, restore_what_can_be
 
 if TYPE_CHECKING:
     from cowtm.future.surroundings import Surroundings
-    from cowtm.mirror import Mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,8 @@ class _Worker:
     """Its number: a process that a job forks off is none."""
     magics: dict[str, dict[str, Any]]
     """Kind -> name -> magic, before any job."""
+    tape: Tape | None
+    """What the last words of a job are on."""
     job: _Job | None = None
     """What it is at."""
     held: bytearray = field(default_factory=bytearray)
@@ -139,17 +141,18 @@ def prepare(shell: Any, modules: Iterable[str], version: str) -> None:
     errors = os.environ.pop(ERRORS, None)
     if errors is not None:  # or what ends the process for good would be told to itself
         faulthandler.enable(int(errors), all_threads=False)
+    tape = os.environ.pop(TAPE, None)
     shell.history_manager.enabled = False  # what jobs run is in the session's history already
     forbid(shell)
     for name in [name for name in shell.user_ns if not _is_of_ipython(name)]:
         del shell.user_ns[name]  # what a profile's startup files bound: the session has it, or not
-    shell.events.register("pre_run_cell", _say_missing)
+    shell.events.register("pre_run_cell", _begin_cell)
     shell.events.register("post_run_cell", _note_result)
     for name in modules:
         with suppress(ImportError):
             import_module(name)
     magics = {kind: dict(known) for kind, known in shell.magics_manager.magics.items()}
-    _worker = _Worker(shell, os.getpid(), magics)
+    _worker = _Worker(shell, os.getpid(), magics, None if tape is None else tape_output(int(tape)))
 
 
 def installed() -> str:
@@ -181,7 +184,8 @@ def begin(start: Start) -> None:
     recorder = Recorder(home, is_hidden, start.folder)
     exchange = Exchange(recorder.mirror)
     worker.job = _Job(recorder, exchange, known, frozenset(sys.modules), Traces.of(shell))
-    with Mapped() as mapped, _importing_from(start.roots):
+    with Mapped() as mapped, _importing_from(start.roots), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the job hears of what its own code does
         store = recorder.mirror.store
         taker = Taker(store, mapped)
         received = exchange.receive(start.bundle, taker)
@@ -192,7 +196,7 @@ def begin(start: Start) -> None:
         recorder.reset_ambient(but=received.names)
         attach_ambient(recorder.mirror, step, recorder.ambient)
         usual, store.ready = store.ready, taker.row
-        step = _restore(recorder.mirror, step)
+        step = restore_what_can_be(recorder.mirror, step, exchange.lacks)
         store.ready = usual
     recorder.travelled(step)
     if start.reseed:
@@ -203,7 +207,12 @@ def begin(start: Start) -> None:
     if OBJECTS in start.hidden:
         take_objects(home.pop(OBJECTS), shell)
     shell.execution_count = start.number
-    worker.job.missing = missing_in(recorder.mirror)
+    for node in recorder.mirror.table.live():
+        if type(node.object) is Lost and not is_unmade(node):
+            node.object.explain(NOT_HANDED_OVER)
+    name_them(recorder.mirror)
+    if exchange.lacks:
+        worker.job.missing += lines_of(recorder.mirror, "in a background cell")
 
 
 @contextmanager
@@ -217,23 +226,7 @@ def _importing_from(folders: Iterable[str]) -> Iterator[None]:
         sys.path[:] = path
 
 
-def _restore(mirror: Mirror, step: Delta) -> Delta:
-    """Make the state, all of it that can be made; returns the step that was made."""
-    while True:
-        try:
-            mirror.restore(step, lambda _: False)
-        except CannotRestore:
-            failed = mirror.unmakeable(step)
-            if not failed:
-                raise
-            after = cast("dict[Node, Content]", dict(step.contents.after))
-            for node, error in failed.items():
-                kind = UnmadeKind.of(after[node].kind, said(error))
-                node.kind, after[node] = kind, kind.content
-            contents = cast("dict[Any, object]", after)
-            step = Delta(step.bindings, Difference(step.contents.before, contents))
-        else:
-            return step
+NOT_HANDED_OVER = "can't be handed over to a background cell; make one in the cell"
 
 
 def _reseed() -> None:
@@ -247,9 +240,12 @@ _SEEDS = (("random", "seed"), ("numpy.random", "seed"), ("torch", "seed"))
 """Modules with a global generator, and what seeds it."""
 
 
-def _say_missing(_: Any = None) -> None:
+def _begin_cell(_: Any = None) -> None:
     """Say, in the output of the job's cell, what it has to do without."""
-    job = _this().job
+    worker = _this()
+    job = worker.job
+    if worker.tape is not None:
+        worker.tape.begin()
     while job is not None and job.missing:
         print(job.missing.pop(0), file=sys.stderr)  # noqa: T201  for the user
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -92,6 +93,8 @@ class Job(Report, Future[Any]):
         task: what it does.
         outputs: what it put out, as Jupyter knows it.
         place: where its output is shown, as the front end knows it.
+        replayed: where it is shown besides: in the cell that last asked for it; None if none did.
+        hearing: is held while its output is taken in and shown.
         value: the result, once it is done.
         is_known: whether somebody was given its result or its error.
 
@@ -102,6 +105,8 @@ class Job(Report, Future[Any]):
         self.task = task
         self.outputs = outputs
         self.place = place
+        self.replayed: Any = None
+        self.hearing = threading.RLock()
         self.value: Any = None
         self.is_known = False
         self._owner = owner

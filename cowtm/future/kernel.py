@@ -30,6 +30,7 @@ from jupyter_core.utils import ensure_event_loop
 from cowtm.errors import WorkerDied
 from cowtm.future import launch
 from cowtm.future.folder import Folder
+from cowtm.future.tape import STREAMS, TAPE, Tape, encoded
 
 STEP = 200
 """Milliseconds after which a kernel that says nothing is looked at: whether it lives."""
@@ -97,6 +98,9 @@ class Kernel:
         self._client: Any = None
         self._context: Any = None
         self._errors: Any = None
+        self._tape: Any = None
+        self._heard: dict[str, int] = {}
+        """Bytes of each stream of the cell that have come."""
         self._loop: Any = None
         self._poller = zmq.Poller()
         self._sockets: dict[str, Any] = {}
@@ -113,9 +117,14 @@ class Kernel:
         """
         self._loop = ensure_event_loop()  # which `jupyter_client` would make, and leave open
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed at the end
+        self._tape = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self._manager = manager = self._make_manager()
-            manager.start_kernel(env=_environment(), stdout=subprocess.DEVNULL, stderr=self._errors)
+            env, how = _environment(), dict[str, Any]()
+            if self._name is None:
+                tape = self._tape.fileno()
+                env, how = env | {TAPE: str(tape)}, {"pass_fds": (tape,)}
+            manager.start_kernel(env=env, stdout=subprocess.DEVNULL, stderr=self._errors, **how)
             if self._is_killed:
                 self.kill()
             self._client = manager.client()
@@ -144,8 +153,9 @@ class Kernel:
             self._manager.cleanup_resources()
         if self._context is not None:
             self._context.destroy(linger=0)
-        if self._errors is not None:
-            self._errors.close()
+        for file in (self._errors, self._tape):
+            if file is not None:
+                file.close()
         if self._folder is not None:
             self._folder.remove()
         if self._loop is not None:
@@ -201,6 +211,7 @@ class Kernel:
 
         """
         self._listen = listen
+        self._heard = dict.fromkeys(STREAMS, 0)
         self._cell = self._ask(source, silent=False)
         return self._reply(self._cell)
 
@@ -243,6 +254,7 @@ class Kernel:
         reply: dict[str, Any] | None = None
         idle = False
         silence = 0
+        is_gone = False
         while reply is None or not idle:
             heard = False
             for channel, message in self._messages():
@@ -254,13 +266,33 @@ class Kernel:
                 elif kind == "status":
                     idle = idle or (parent == asked and content["execution_state"] == "idle")
                 elif parent == self._cell and kind not in _NOT_OUTPUT:
-                    self._listen(Message(kind, content, message["metadata"], message["buffers"]))
+                    self._hear(Message(kind, content, message["metadata"], message["buffers"]))
             silence = 0 if heard else silence + 1
-            if silence and not self.is_alive:
+            if silence and is_gone:
+                self._hear_the_rest()
                 raise WorkerDied(self._how_it_ended())
+            is_gone = not self.is_alive  # what it said before that is to come in one more silence
             if reply is not None and silence > SILENCE:
                 break
         return reply
+
+    def _hear(self, message: Message) -> None:
+        """Pass on what the cell says."""
+        name = message.content.get("name")
+        if message.kind == "stream" and name in self._heard:
+            self._heard[name] += len(encoded(message.content["text"]))
+        self._listen(message)
+
+    def _hear_the_rest(self) -> None:
+        """Pass on what the cell wrote and the kernel, which is gone, did not come to send."""
+        if self._name is not None or self._cell is None:
+            return
+        tape = Tape(self._tape.fileno())
+        for stream, heard in self._heard.items():
+            text = tape.after(stream, heard)
+            if text:
+                self._hear(Message("stream", {"name": stream, "text": text}))
+        tape.close()
 
     def _messages(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Give what has come on both channels, after a `STEP` at the latest."""

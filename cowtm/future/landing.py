@@ -111,6 +111,11 @@ class Handover:
         """What could not be handed over, in words."""
         return self._sent.bundle.lost
 
+    @property
+    def lacks(self) -> Iterable[str]:
+        """Why some of what came back can't be made here; nothing if all can."""
+        return self._exchange.lacks
+
     def start(self, number: int, surroundings: Surroundings, *, reseed: bool) -> bytes:
         """Give what a worker begins with, pickled."""
         start = Start(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -239,7 +239,17 @@ class Outputs(Transcript):
         """What a terminal would show."""
         return text_of_all(self)
 
+    def named(self) -> list[Output]:
+        """Give them in order, displays with their names, by which they can be updated."""
+        return self._listed(
+            lambda shown: {"transient": {"display_id": shown.display}} if shown.display else {}
+        )
+
     def _list(self) -> list[Output]:
+        return self._listed(lambda _: {})
+
+    def _listed(self, besides: Callable[[_Shown], Output]) -> list[Output]:
+        """Give them in order, those that are no text with something besides."""
         with self._lock:
             outputs: list[Output] = []
             gap = [_stream("stderr", _gap(self._left_out))] if self._left_out else []
@@ -251,7 +261,7 @@ class Outputs(Transcript):
                     continue
                 if isinstance(entry, _Shown):
                     inner = self._widgets.get(_widget_in(entry.output))
-                    outputs += inner or [deepcopy(entry.output)]
+                    outputs += inner or [deepcopy(entry.output) | besides(entry)]
                 elif entry.size:
                     outputs.append(_stream(entry.name, entry.text))
             return outputs + gap

@@ -31,6 +31,12 @@ class Assignment(Protocol):
     def fail(self, error: WorkerDied) -> None:
         """Take note that no worker could be started."""
 
+    def stop(self) -> bool:
+        """Have it end; tells whether it will."""
+
+    def stopped(self) -> None:
+        """Take note that it was stopped."""
+
 
 MakeWorker: TypeAlias = "Callable[[], Worker]"
 
@@ -95,28 +101,30 @@ class Pool:
             self._hire()
             self._change.notify()
 
-    def withdraw(self, assignment: Assignment) -> bool:
-        """Take something back that no worker has begun with; tells whether that was so."""
-        if self._is_forked:
-            return False
-        with self._change:
-            if assignment in self._waiting:
-                self._waiting.remove(assignment)
-                return True
-            return False
+    def stop(self, assignment: Assignment) -> bool:
+        """Stop something: what waits is not run, what runs is interrupted.
 
-    def interrupt(self, assignment: Assignment) -> None:
-        """Interrupt what runs; if that does not end it, its worker is killed."""
-        if self._is_forked:
-            return
+        If an interrupt does not end it, its worker is killed.
+
+        Returns:
+            Whether it will be so: not if it is as good as over.
+
+        """
+        if self._is_forked or not assignment.stop():
+            return False
         with self._change:
+            waits = assignment in self._waiting
+            if waits:
+                self._waiting.remove(assignment)
             worker = self._running.get(assignment)
-        if worker is None:
-            return
-        worker.interrupt()
-        threading.Thread(
-            target=self._kill_later, args=(assignment, worker), name="cowtm-grace", daemon=True
-        ).start()
+        if waits:
+            assignment.stopped()
+        if worker is not None:
+            worker.interrupt()
+            threading.Thread(
+                target=self._kill_later, args=(assignment, worker), name="cowtm-grace", daemon=True
+            ).start()
+        return True
 
     def renew(self) -> None:
         """Have no more assignments run by the workers that there are."""
@@ -164,7 +172,11 @@ class Pool:
             with worker:
                 started = True
                 self._work(worker, made)
-        except WorkerDied as error:
+        except Exception as error:
+            if started:
+                raise
+            if not isinstance(error, WorkerDied):  # the system has no more files, or memory
+                error = WorkerDied(f"no worker could be started: {error!r}")
             self._give_up(error, waiting)
         finally:
             with self._change:

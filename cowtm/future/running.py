@@ -29,6 +29,23 @@ class Lands(Protocol):
         """Take note that there will be no state."""
 
 
+class Place(Protocol):
+    """Who runs jobs: the workers of this machine, or somebody elsewhere."""
+
+    @property
+    def lends(self) -> bool:
+        """Whether it can map memory of this process."""
+
+    def submit(self, running: Running, /) -> None:
+        """Have a job run, as soon as may be."""
+
+    def stop(self, running: Running, /) -> bool:
+        """Stop a job; tells whether it will be."""
+
+    def close(self) -> None:
+        """Let go of all jobs, now."""
+
+
 class Running:
     """A job that waits for a worker, or runs on one: what a pool runs.
 
@@ -37,26 +54,32 @@ class Running:
         handover: of the state that it begins from.
         start: what its worker begins with, pickled.
         lands: makes a state of what it did.
+        place: runs it.
 
     Attributes:
         is_stopped: whether it is to end.
+        is_landing: whether what it did is being made a state.
         start: what its worker begins with, pickled.
+        place: runs it.
 
     """
 
-    def __init__(self, job: Job, handover: Handover, start: bytes, lands: Lands) -> None:
+    def __init__(
+        self, job: Job, handover: Handover, start: bytes, lands: Lands, place: Place
+    ) -> None:
         self.job = job
         self.is_stopped = False
-        self._handover = handover
+        self.is_landing = False
         self.start = start
+        self.place = place
+        self._handover = handover
         self._lands = lands
-        self._is_landing = False
         self._lock = threading.Lock()
 
     def stop(self) -> bool:
         """Have it end; tells whether it will: not once what it did is being made a state."""
         with self._lock:
-            self.is_stopped = not self._is_landing
+            self.is_stopped = not self.is_landing
             return self.is_stopped
 
     @property
@@ -84,6 +107,9 @@ class Running:
         except WorkerDied as error:
             self.fail(error)
             return False
+        except JobFailed as error:
+            self._end(error, FAILED)
+            return False
         except Exception as error:  # noqa: BLE001  the session goes on, whatever a job runs into
             self._end(JobFailed(f"{type(error).__name__}: {error}"), FAILED)
             return False
@@ -95,8 +121,8 @@ class Running:
     def _take(self, outcome: Outcome | None) -> None:
         """Take what a worker says."""
         with self._lock:
-            self._is_landing = not self.is_stopped
-        if outcome is not None and self._is_landing:
+            self.is_landing = not self.is_stopped
+        if outcome is not None and self.is_landing:
             self.land(outcome.end, outcome.error)
         else:
             self.stopped()

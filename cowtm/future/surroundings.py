@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +24,6 @@ class Surroundings:
     """`sys.path`."""
     environment: dict[str, str]
     """The environment variables."""
-    filters: list[Any]
-    """The filters of warnings."""
     flags: int
     """The compiler's flags that ``from __future__ import ...`` set."""
     cells: Cells
@@ -42,7 +39,6 @@ class Surroundings:
             _folder(),
             tuple(sys.path),
             dict(os.environ),
-            list(warnings.filters),
             shell.compile.flags,
             Cells.of(shell),
             Preferences.of(shell),
@@ -63,8 +59,6 @@ class Surroundings:
             self._take_environment()
         else:  # it has its own libraries, and its own idea of where things are
             sys.path += [path for path in self.path if path not in sys.path]
-        warnings.filters[:] = self.filters  # type: ignore[index]
-        warnings._filters_mutated()  # type: ignore[attr-defined]  # noqa: SLF001  or what was seen before counts
         shell.compile.flags = self.flags
         self.cells.take_over(shell, number)
         self.preferences.take_over(shell)

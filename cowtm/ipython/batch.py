@@ -68,7 +68,7 @@ class Batch:
             _see_through(jobs)
         ends = [(job, error) for job in jobs if (error := _error_of(job)) is not None]
         for job, _ in ends[1:]:  # the first is shown as the cell's own
-            self._frontend.replay(_errors_in(job))
+            self._frontend.replay(_errors_in(job), None)
         if ends:
             raise ends[0][1]
 

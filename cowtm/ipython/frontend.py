@@ -71,8 +71,8 @@ class Frontend(Protocol):
     def put(self, place: Place, kind: str, content: Mapping[str, Any]) -> None:
         """Show something of ours in a cell that may be over, from any thread."""
 
-    def replay(self, outputs: Iterable[Output]) -> None:
-        """Show outputs again, in the cell that runs."""
+    def replay(self, outputs: Iterable[Output], job: Job | None) -> None:
+        """Show outputs again, in the cell that runs; what else their job puts out, there too."""
 
     def flush(self) -> None:
         """Show what could not be shown while something else had the user's attention."""

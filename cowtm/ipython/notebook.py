@@ -77,7 +77,11 @@ class Notebook(Waiting):
 
     def show(self, job: Job, message: Message) -> None:
         """Send it as if the job's cell did."""
-        place: Place = job.place
+        self._show(job.place, message)
+        if job.replayed is not None and message.kind not in ("comm_open", "comm_msg"):
+            self._show(job.replayed, message)
+
+    def _show(self, place: Place, message: Message) -> None:
         if message.kind == "error" and place.waits:  # the cell that waits fails with it
             return
         request = request_of(place.request)
@@ -94,16 +98,22 @@ class Notebook(Waiting):
             self._ours.note(request_of(place.request), content)
             self._send(place, kind, content)
 
-    def replay(self, outputs: Iterable[Output]) -> None:
-        """Send each as it was; displays are new ones, which no update reaches."""
+    def replay(self, outputs: Iterable[Output], job: Job | None) -> None:
+        """Send each as it was; displays are new ones, which no update reaches but a running job's.
+
+        Widgets are one wherever they are shown, so what is for them is sent once.
+        """
         sys.stdout.flush()
         sys.stderr.flush()
         place = self.here()
         for output in outputs:
             content = {name: value for name, value in output.items() if name != "output_type"}
             if "data" in content:
-                content["transient"] = {}
+                name = content.pop("transient", {})
+                content["transient"] = {} if job is None or job.done() else name
             self._send(place, output["output_type"], content)
+        if job is not None and place.request != job.place.request:
+            job.replayed = place
 
     def flush(self) -> None:
         """Do nothing: all is shown as it comes."""

@@ -99,7 +99,7 @@ class Terminal(Waiting):
     def put(self, place: Place, kind: str, content: Mapping[str, Any]) -> None:
         """Show nothing: what is ours is said by `%jobs`."""
 
-    def replay(self, outputs: Iterable[Output]) -> None:
+    def replay(self, outputs: Iterable[Output], _job: Job | None) -> None:
         """Print them; past the `write` by which IPython takes down what a cell puts out."""
         stream: Any = sys.stdout
         type(stream).write(stream, self._fitting(text_of_all(outputs)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 APPLICATION = 0x636F7774
 """SQLite's application id of a journal: ``cowt``."""
 
-FORMAT = 1
+FORMAT = 2
 """The version of what is described here."""
 
 TABLES: dict[str, tuple[str, ...]] = {

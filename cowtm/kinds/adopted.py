@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from cowtm.mapping import anonymous, give_back
+
 _MUNMAP = {"x86_64": 11, "aarch64": 215}
 """What Linux calls the giving back of mapped memory, by machine."""
 
@@ -61,7 +63,8 @@ class Adoption:
         self._lock = threading.Lock()
         syscall = ctypes.cast(ctypes.CDLL(None).syscall, ctypes.c_void_p)
         self._handler = _Handler(
-            b"cowtm", 1, number, _NEW(self._new), _NEW_CLEAR(_none), _RENEW(_none), syscall
+            *(b"cowtm", 1, number),
+            *(_NEW(self._new), _NEW_CLEAR(self._new_clear), _RENEW(_none), syscall),
         )
         # The last arrays die after everything of Python's.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._handler))
@@ -71,29 +74,57 @@ class Adoption:
         self._capsule = make(ctypes.addressof(self._handler), b"mem_handler", None)
         self._set = _function(_SET_HANDLER)
 
-    def array(self, shape: tuple[int, ...], dtype: Any, order: Any, address: int, size: int) -> Any:
+    def array(
+        self, cls: type, place: tuple[tuple[int, ...], Any, Any], address: int, size: int
+    ) -> Any:
         """Make an array that owns the memory at an address, which was mapped by itself.
 
+        Args:
+            cls: its class.
+            place: shape, type of the elements, order.
+            address: of the memory; if no array can be made it is given back.
+            size: bytes.
+
         Raises:
-            MemoryError: numpy wants other memory; what was given is still the caller's.
+            MemoryError: numpy wants other memory.
 
         """
+        shape, dtype, order = place
         with self._lock:
             self._given = address, size
             before = self._set(self._capsule)
             try:
-                return np.ndarray(shape, dtype, order=order)
+                return np.ndarray.__new__(cls, shape, dtype, order=order)
             finally:
                 self._set(before)
-                self._given = None
+                if self._given is not None:
+                    self._given = None
+                    give_back(address, size)
 
     def _new(self, _: int, size: int) -> int | None:
-        given, self._given = self._given, None
-        return given[0] if given is not None and given[1] == size else None
+        """Give the memory that is there; to what a class's own code makes besides, some more."""
+        if self._given is None:
+            return _more(size)
+        address, given = self._given
+        if given != size:
+            return None
+        self._given = None
+        return address
+
+    def _new_clear(self, _: int, count: int, size: int) -> int | None:
+        return None if self._given is not None else _more(count * size)
+
+
+def _more(size: int) -> int | None:
+    """Map memory, all zero."""
+    try:
+        return anonymous(size)
+    except MemoryError:
+        return None
 
 
 def _none(*_: object) -> None:
-    """Give no memory."""
+    """Give no memory: no array that is recorded changes its size in place."""
 
 
 def _function(index: int) -> Any:

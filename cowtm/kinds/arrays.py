@@ -46,7 +46,6 @@ from cowtm.kinds.places import (
     set_writeable,
 )
 from cowtm.kinds.views import view_of_objects
-from cowtm.mapping import give_back
 from cowtm.native import SELECT
 
 
@@ -191,16 +190,15 @@ class ArrayKind(Kind):
     def _taken_over(self, cls: type, header: Header, chunks: Sequence[Any]) -> Any:
         """Make an array over memory that holds its bytes already, if there is such."""
         adopt = adoption()
-        if cls is not np.ndarray or header.dtype.hasobject or header.dtype.kind == "T" or not adopt:
+        if header.dtype.hasobject or header.dtype.kind == "T" or not adopt:
             return None
         ready = self.store.ready(chunks)
         if ready is None:
             return None
         order = "C" if _is_c_order(header) else "F"
         try:
-            made = adopt.array(header.shape, header.dtype, order, *ready)
+            made = adopt.array(cls, (header.shape, header.dtype, order), *ready)
         except MemoryError:
-            give_back(*ready)
             return None
         self._filled[id(made)] = weakref.ref(made)
         return made

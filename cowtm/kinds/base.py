@@ -9,6 +9,7 @@ Reading never runs the user's code: it goes past overridden methods to the built
 
 from __future__ import annotations
 
+import operator
 import pickle
 import sys
 import weakref
@@ -87,7 +88,9 @@ class Kind:
         hashes: filling it hashes its parts, so it is filled after all others.
         whole: making it calls code that looks into its first parts, so they must be filled.
         calls: making it calls methods of its class, its first part, which must be filled.
+        hashes_first: making it hashes its first parts, so they are filled if they can be.
         called: others may call it, or what it belongs to, so it is filled before them.
+        plain: made and filled as `code` says, so the kind need not be asked; not inherited.
         tracked: where the kind depends on the object (code SELECT), that of recorded ones.
 
     """
@@ -102,8 +105,15 @@ class Kind:
     hashes: bool = False
     whole: bool = False
     calls: bool = False
+    hashes_first: bool = False
     called: bool = False
+    plain: bool = False
     tracked: Kind | None = None
+
+    def __init_subclass__(cls) -> None:
+        """Have a kind derived from a plain one, which it changes, not be plain itself."""
+        super().__init_subclass__()
+        cls.plain = cls.__dict__.get("plain", False)
 
     def select(self, value: Any) -> Kind | None:  # noqa: ARG002
         """Give the kind for this very object, None for a leaf."""
@@ -309,6 +319,18 @@ class Layout:
                 parts += item
         return parts
 
+    def keep_names(self, value: Any, pairs: Sequence[Any]) -> None:
+        """Have the attributes of a new instance be named by the very strings that are given.
+
+        Its class may know equal ones, which Python then takes: that would count as a change.
+        """
+        held, names = list(dict.keys(self.dict_of(value))), pairs[::2]
+        if len(held) != len(names) or all(map(operator.is_, held, names)):
+            return
+        are_texts = all(type(name) is str for name in (*held, *names))
+        if are_texts and held == [*names] and self.can_replace_dict:
+            self._dict.__set__(value, pairs_to_dict(pairs))
+
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing slots and attributes."""
         count = len(self.members)
@@ -427,6 +449,7 @@ class InstanceKind(Kind):
             for base in mro_of(cls)
             if isinstance(new := class_dict(base).get("__new__"), BuiltinFunctionType)
         )
+        self.plain = type(self) is InstanceKind and self._new is object.__new__
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read class, slots, attributes."""
@@ -450,6 +473,12 @@ class InstanceKind(Kind):
             _offset(cls, name) == _offset(self.cls, name)
             for name in ("__basicsize__", "__dictoffset__", "__weakrefoffset__")
         )
+
+    def fill(self, value: Any, parts: Sequence[Any]) -> None:
+        """Write slots and attributes."""
+        super().fill(value, parts)
+        if self.has_dict:
+            self.layout.keep_names(value, parts[1 + len(self.members) :])
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing class, slots and attributes."""

@@ -35,6 +35,7 @@ class ListKind(_Sized):
 
     name = "list"
     code = LIST
+    plain = True
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make an empty list."""
@@ -66,6 +67,7 @@ class DictKind(Kind):
     name = "dict"
     code = DICT
     hashes = True
+    plain = True
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make an empty dict."""
@@ -94,6 +96,7 @@ class TupleKind(_Sized):
     name = "tuple"
     code = TUPLE
     frozen = True
+    plain = True
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make the tuple."""
@@ -106,10 +109,15 @@ class SetKind(_Sized):
     name = "set"
     code = SET
     hashes = True
+    plain = True
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make an empty set."""
         return set()
+
+    def fill(self, value: Any, parts: Sequence[Any]) -> None:
+        """Add the elements."""
+        value.update(parts)
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare replacing the elements."""
@@ -127,6 +135,7 @@ class FrozensetKind(_Sized):
     name = "frozenset"
     code = SET
     frozen = True
+    hashes_first = True
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make the frozenset."""
@@ -347,6 +356,7 @@ class FrozensetSubclassKind(SubclassKind):
     """A class derived from frozenset."""
 
     base_frozen = True
+    hashes_first = True
 
     def body(self, value: Any) -> list[object]:
         """Read the elements."""

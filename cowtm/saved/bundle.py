@@ -11,19 +11,19 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.interrupts import paused_collection
 from cowtm.kinds.base import name_of
 from cowtm.kinds.classes import ClassKind
-from cowtm.kinds.modules import ModuleKind, is_installed
+from cowtm.kinds.modules import is_installed
 from cowtm.kinds.reference import Unmade, UnmadeKind
 from cowtm.native import GENERIC, GONE, INSTANCE, REFERENCE, Content, Node
 from cowtm.saved import pages
-from cowtm.saved.columns import Row, columns_of, groups_in, rows_of
+from cowtm.saved.columns import Row, columns_of, contents_in, groups_in
 from cowtm.saved.naming import PENDING, Naming
 from cowtm.saved.revival import is_made_new, revival_of
-from cowtm.saved.shelf import interned
 from cowtm.saved.tolerant import said
 
 if TYPE_CHECKING:
@@ -144,11 +144,11 @@ class Exchange(Naming):
             number = self._numbers[oid] = self._table.reserve(1) + 1
         return super().node(number)
 
-    def _nodes(self, numbers: bytes) -> list[Node]:
-        """Give the nodes of numbers of the other side's, 8 bytes for each."""
+    def nodes(self, numbers: array[int]) -> list[Node]:
+        """Give the nodes of numbers of the other side's."""
         if self._known_to_both is None:
-            return self._table.nodes(numbers, PENDING)
-        return [*map(self.node, array("q", numbers))]
+            return super().nodes(numbers)
+        return [*map(self.node, numbers)]
 
     def keep(self, node: Node) -> int:
         """Give the number of a node; states hold it, so nobody else has to."""
@@ -172,6 +172,7 @@ class Exchange(Naming):
         self._exchanged = dict(self._exchanged)
         self.staying = set(self.staying)
         self._withheld = set(self._withheld)
+        self.lacks = {}
 
     @paused_collection()  # what is made here is all needed
     def send(  # noqa: PLR0913  what a bundle is made of, each with its name
@@ -234,19 +235,13 @@ class Exchange(Naming):
         rest: list[Row] = []
         bare: list[list[Row]] = []
         for rows in groups.values():
-            if self._is_bare(rows[0][1].kind):
+            if self.is_bare(rows[0][1].kind):
                 bare += (rows[start : start + ROWS] for start in range(0, len(rows), ROWS))
             else:
                 rest += rows
-        columns, others = columns_of(bare)
+        columns, others = columns_of(bare, attrgetter("oid"))
         bundle.columns.append((self._dump(columns.kinds, bundle, lent), columns.data))
         return rest + others
-
-    def _is_bare(self, kind: Any) -> bool:
-        """Tell whether objects of a kind are made from their contents, and need nothing else."""
-        if kind.code == REFERENCE or isinstance(kind, ClassKind | ModuleKind):
-            return False
-        return not self._constants.has(self.type_of(kind))
 
     def _item(self, node: Node, content: Content) -> tuple[Any, ...]:
         kind: Any = content.kind
@@ -311,8 +306,8 @@ class Exchange(Naming):
         for kinds, data in bundle.columns:
             for kind, group in zip(pages.load(kinds, self), groups_in(data), strict=True):
                 is_here = not isinstance(kind, Unmade)
-                leaf = interned if is_here and kind.code in (INSTANCE, GENERIC) else None
-                for node, content in rows_of(group, kind, self._nodes, leaf):
+                numbers, found = contents_in(group, kind if is_here else PENDING, self.nodes)
+                for node, content in zip(self.nodes(numbers), found, strict=True):
                     contents[node] = content if is_here else UnmadeKind(kind, quiet=True).content
                     if node.kind is PENDING:
                         node.kind = contents[node].kind
@@ -343,6 +338,7 @@ class Exchange(Naming):
 
     def _do_without(self, contents: dict[Node, Content], node: Node, why: str) -> None:
         """Have a node's object be by reference, of which nothing is here."""
+        self.lacks[why] = None
         kind = UnmadeKind.of(node.kind, why)
         node.kind, contents[node] = kind, kind.content
 
@@ -400,5 +396,5 @@ def _content(kind: Any, slots: Any, blocked: bool) -> Content:  # noqa: FBT001
     if not blocked:
         slots = pages.expand(slots)
         if kind.code in (INSTANCE, GENERIC):
-            slots = tuple(map(interned, slots))
+            slots = tuple(map(pages.interned, slots))
     return Content(kind, slots, blocked)

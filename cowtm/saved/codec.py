@@ -22,6 +22,7 @@ from cowtm.kinds.classes import ClassKind
 from cowtm.native import GONE, UNSET, Content, Node
 from cowtm.packing import pack, unpack
 from cowtm.saved import pages
+from cowtm.saved.columns import Columns, Row, columns_of
 from cowtm.saved.naming import Naming
 from cowtm.saved.revival import revival_of
 from cowtm.saved.shelf import ITEMS, Address, Item, Shelf, packed_page
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 SLOTS = 16_384
 """Slots in a page, about: some 100 KB of pickle, a few milliseconds to write or read."""
+
+
+FEW = 100
+"""Contents of a page that go one by one: leaves that they share are found shared."""
 
 
 class Place:
@@ -106,7 +111,7 @@ class Codec:
         ]
         # Addresses that were given and could not be kept must not be given again.
         self._next_page = book.first + len(book.pages)
-        lost = [self._put_page(book.first + i, items) for i, items in enumerate(book.pages)]
+        lost = [self._put_page(book.first + i, page) for i, page in enumerate(book.pages)]
         needed = {address // ITEMS for side in sides for address in side.values()}
         needed |= {ref // 2 // ITEMS for refs in names.values() for ref in refs if ref % 2 == 0}
         for side in sides:
@@ -189,12 +194,20 @@ class Codec:
             blocks = self._put_blocks(book, node, value)
             address = book.put((blocks, True, None), len(blocks), value.kind)
             self._shelf.blocked[address] = {block // ITEMS for block in blocks}
+        elif self._is_bare(book, value.kind):
+            address = book.put_bare(value)
         else:
-            slots = value.slots
-            item = pages.compact(slots), False, self._call(node, value)
-            address = book.put(item, len(slots), value.kind)
+            item = *_plain(value), self._call(node, value)
+            address = book.put(item, len(value.slots), value.kind)
         value.address = address
         return address
+
+    def _is_bare(self, book: _Book, kind: Any) -> bool:
+        """Tell whether contents of a kind may go into columns."""
+        is_bare = book.bare.get(id(kind))
+        if is_bare is None:
+            is_bare = book.bare[id(kind)] = self.naming.is_bare(kind)
+        return is_bare
 
     def _put_blocks(self, book: _Book, node: Node, content: Content) -> tuple[Address, ...]:
         """Give the addresses of the blocks of a content; those of its last version are there."""
@@ -231,14 +244,15 @@ class Codec:
         call = revival_of(value, cast("Kind", content.kind), self._constants)
         return None if call is None else pages.dump(list(call), self.naming).data
 
-    def _put_page(self, number: int, items: list[Item]) -> list[str]:
+    def _put_page(self, number: int, sheet: _Sheet) -> list[str]:
         """Write a page and the chunks that it names; returns what could not be pickled."""
-        page = pages.dump(items, self.naming)
+        columns = sheet.columns()
+        page = pages.dump([sheet.kinds, sheet.items, columns.kinds], self.naming)
         for chunk in page.chunks:
             if chunk.key not in self.journal.chunks:
                 self.journal.chunks[chunk.key] = self._store.frame(chunk.key)
         keys = dict.fromkeys(chunk.key for chunk in page.chunks)
-        self.journal.put_page(number, packed_page(page.data), keys)
+        self.journal.put_page(number, packed_page(page.data, columns.data), keys)
         self._pages.add(number)
         self._own.add(number)
         return page.lost
@@ -325,31 +339,83 @@ class _Book:
 
     Attributes:
         first: the number of the first page.
-        pages: their items; the first of each is the kinds that the others are of.
+        pages: the pages.
+        bare: address of a kind -> whether its contents may go into columns.
 
     """
 
     def __init__(self, first: int) -> None:
         self.first = first
-        self.pages: list[list[Any]] = []
-        self._kinds: dict[int, int] = {}
-        self._slots = SLOTS
+        self.pages: list[_Sheet] = []
+        self.bare: dict[int, bool] = {}
 
-    def put(self, rest: Item, slots: int, kind: Any = None) -> Address:
+    def put(self, rest: tuple[Any, ...], slots: int, kind: Any = None) -> Address:
         """Add an item of so many slots; returns its address."""
-        if self._slots >= SLOTS or len(self.pages[-1]) == ITEMS:
-            self.pages.append([[]])
-            self._kinds = {}
-            self._slots = 0
-        page = self.pages[-1]
-        index = None
-        if kind is not None:
-            index = self._kinds.setdefault(id(kind), len(page[0]))
-            if index == len(page[0]):
-                page[0].append(kind)
-        page.append((index, *rest))
-        self._slots += slots + 1
-        return (self.first + len(self.pages) - 1) * ITEMS + len(page) - 1
+        sheet = self._sheet(slots)
+        sheet.items.append((sheet.index(kind), *rest))
+        return self._address(sheet)
+
+    def put_bare(self, content: Content) -> Address:
+        """Add a content that may go into columns; returns its address."""
+        sheet = self._sheet(len(content.slots))
+        sheet.rows.append((len(sheet.items), content))
+        sheet.items.append(None)
+        return self._address(sheet)
+
+    def _sheet(self, slots: int) -> _Sheet:
+        sheet = self.pages[-1] if self.pages else None
+        if sheet is None or sheet.slots >= SLOTS or len(sheet.items) == ITEMS:
+            sheet = _Sheet()
+            self.pages.append(sheet)
+        sheet.slots += slots + 1
+        return sheet
+
+    def _address(self, sheet: _Sheet) -> Address:
+        return (self.first + len(self.pages) - 1) * ITEMS + len(sheet.items) - 1
+
+
+class _Sheet:
+    """One page that is being filled.
+
+    Attributes:
+        kinds: what the items are of.
+        items: the items; None for the first, as no address is 0, and for what is in columns.
+        rows: places of contents that may go into columns, with these.
+        slots: how many there are.
+
+    """
+
+    def __init__(self) -> None:
+        self.kinds: list[Any] = []
+        self.items: list[Item | None] = [None]
+        self.rows: list[Row] = []
+        self.slots = 0
+        self._indices: dict[int, int] = {}
+
+    def index(self, kind: Any) -> int | None:
+        """Give the place of a kind in `kinds`."""
+        if kind is None:
+            return None
+        index = self._indices.setdefault(id(kind), len(self.kinds))
+        if index == len(self.kinds):
+            self.kinds.append(kind)
+        return index
+
+    def columns(self) -> Columns:
+        """Put what can be into columns, and the rest among the items."""
+        groups: dict[int, list[Row]] = {}
+        few = len(self.rows) <= FEW
+        for row in () if few else self.rows:
+            groups.setdefault(id(row[1].kind), []).append(row)
+        columns, others = columns_of([*groups.values()], int)
+        for place, content in self.rows if few else others:
+            self.items[place] = (self.index(content.kind), *_plain(content), None)
+        return columns
+
+
+def _plain(content: Content) -> tuple[Any, bool]:
+    """Give the slots of a content that is not in blocks, maybe compact; and that it is not."""
+    return pages.compact(content.slots), False
 
 
 def _contents(side: Mapping[Any, object]) -> Iterable[tuple[Node, Any]]:

@@ -10,19 +10,21 @@ from __future__ import annotations
 import io
 import pickle
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
+from operator import sub
 from typing import Any, TypeAlias, cast
 from uuid import UUID
 
-from cowtm.native import UNSET, Content, Node
-from cowtm.saved.pages import BIG
+from cowtm.native import GENERIC, INSTANCE, UNSET, Content, Node
+from cowtm.saved.pages import BIG, interned
 
-Row: TypeAlias = tuple[Node, Content]
-"""An object and what it held."""
+Row: TypeAlias = tuple[Any, Content]
+"""Whose content it is, or where, and the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,53 +37,57 @@ class Columns:
     """Pickle of the groups."""
 
 
-def columns_of(groups: list[list[Row]]) -> tuple[Columns, list[Row]]:
+def columns_of(groups: list[list[Row]], number: Callable[[Any], int]) -> tuple[Columns, list[Row]]:
     """Put rows into columns.
 
     Args:
         groups: rows of one kind each.
+        number: gives what stands for whose content it is.
 
     Returns:
         The columns; the rows that some slot keeps out of them.
 
     """
     others: list[Row] = []
-    data = _packed(groups)
+    data = _packed(groups, number)
     if data is None:
-        parted = [*map(_parted, groups)]
+        parted = [_parted(rows, number) for rows in groups]
         others = [row for _, left in parted for row in left]
         groups = [plain for plain, _ in parted if plain]
-        data = cast("bytes", _packed(groups))
+        data = cast("bytes", _packed(groups, number))
     return Columns([group[0][1].kind for group in groups], data), others
 
 
-def _parted(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+def _parted(rows: list[Row], number: Callable[[Any], int]) -> tuple[list[Row], list[Row]]:
     """Part the rows that are plain from the others."""
-    if _packed([rows]) is not None:
+    if _packed([rows], number) is not None:
         return rows, []
     parted: tuple[list[Row], list[Row]] = [], []
     for row in rows:
-        is_plain = Content.join([row[1]], _ATOMS, BIG) is not None or _packed([[row]]) is not None
+        is_plain = Content.join([row[1]], _ATOMS, BIG) is not None
+        is_plain = is_plain or _packed([[row]], number) is not None
         parted[not is_plain].append(row)
     return parted
 
 
-def _packed(groups: Iterable[list[Row]]) -> bytes | None:
+def _packed(groups: list[list[Row]], number: Callable[[Any], int]) -> bytes | None:
     """Pickle groups; None if something in them is not plain."""
     file = io.BytesIO()
     try:
-        _Pickler(file, pickle.HIGHEST_PROTOCOL).dump([*map(_group, groups)])
+        _Pickler(file, pickle.HIGHEST_PROTOCOL).dump([_group(rows, number) for rows in groups])
     except _NotPlainError:
         return None
     return file.getvalue()
 
 
-def _group(rows: list[Row]) -> tuple[Any, ...]:
+def _group(rows: list[Row], number: Callable[[Any], int]) -> tuple[Any, ...]:
     """Give what is pickled of contents of one kind."""
     joined = Content.join([content for _, content in rows], _SLOTS, BIG)
     if joined is None:
         raise _NotPlainError
-    return array("q", [node.oid for node, _ in rows]).tobytes(), *joined
+    numbers = [number(whose) for whose, _ in rows]
+    # Steps, as most are the same: packed they take next to nothing.
+    return array("q", map(sub, numbers, [0, *numbers])).tobytes(), *joined
 
 
 def groups_in(data: bytes) -> list[Any]:
@@ -90,29 +96,28 @@ def groups_in(data: bytes) -> list[Any]:
     return groups
 
 
-def rows_of(
-    group: Any,
-    kind: Any,
-    nodes: Callable[[bytes], list[Node]],
-    leaf: Callable[[Any], Any] | None,
-) -> Iterator[Row]:
+def contents_in(
+    group: Any, kind: Any, nodes: Callable[[array[int]], list[Node]]
+) -> tuple[array[int], list[Content]]:
     """Read a group.
 
     Args:
         group: one of those in `Columns`.
         kind: of its contents.
-        nodes: gives the nodes of numbers, 8 bytes for each.
-        leaf: gives what is to be put in place of a slot, if anything is.
+        nodes: gives the nodes of numbers.
+
+    Returns:
+        What stands for whose contents they are, and the contents.
 
     """
-    oids, lengths, places, flat = group
-    if leaf is not None:
-        flat = [*map(leaf, flat)]
-    where = array("q", places)
-    inner = nodes(array("q", [flat[place] for place in where]).tobytes())
-    for place, node in zip(where, inner, strict=True):
+    steps, lengths, gaps, flat = group
+    if kind.code in (INSTANCE, GENERIC):
+        flat = [*map(interned, flat)]
+    places = [*accumulate(array("q", gaps))]
+    inner = nodes(array("q", [flat[place] for place in places]))
+    for place, node in zip(places, inner, strict=True):
         flat[place] = node
-    return zip(nodes(oids), Content.split(kind, lengths, flat), strict=True)
+    return array("q", accumulate(array("q", steps))), Content.split(kind, lengths, flat)
 
 
 class _NotPlainError(Exception):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import abc
 import secrets
+from array import array
 from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
-from cowtm.kinds.classes import registered_with
+from cowtm.kinds.classes import ClassKind, registered_with
+from cowtm.kinds.modules import ModuleKind
 from cowtm.kinds.reference import ReferenceKind, Unmade
 from cowtm.native import GONE, REFERENCE, Node
 from cowtm.saved import pages
@@ -60,12 +62,17 @@ class Naming:
         self._kept = mirror.kept
         self._born: set[int] = set()
         self.unmade: dict[pages.Name, Unmade] = {}
+        self.lacks: dict[str, None] = {}
 
     # -- nodes and classes ---------------------------------------------------------------------
 
     def node(self, oid: int) -> Node:
         """Give the node of a number."""
         return self._table.node(oid, PENDING)
+
+    def nodes(self, numbers: array[int]) -> list[Node]:
+        """Give the nodes of numbers."""
+        return self._table.nodes(numbers.tobytes(), PENDING)
 
     def keep(self, node: Node) -> int:
         """Have a node found again whose delta leaves memory; returns its number.
@@ -140,6 +147,12 @@ class Naming:
     def type_of(self, kind: Kind) -> type:
         """Give the type whose objects are of a kind."""
         return self._kinds.name_of(kind)
+
+    def is_bare(self, kind: Any) -> bool:
+        """Tell whether objects of a kind are made from their contents, and need nothing else."""
+        if kind.code == REFERENCE or isinstance(kind, ClassKind | ModuleKind):
+            return False
+        return not self._constants.has(self.type_of(kind))
 
     def kind(self, cls: type) -> Kind:
         """Give the kind of recorded objects of a type."""

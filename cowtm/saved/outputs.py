@@ -41,7 +41,7 @@ class SavedOutputs(Transcript):
         """
         data = self._journal.page(self.page)
         try:
-            outputs = json.loads(unpacked_page(data))
+            outputs = json.loads(*unpacked_page(data))
         except ValueError as error:
             raise Damaged(f"what a cell put out can't be read: {error}") from error
         return list(outputs)

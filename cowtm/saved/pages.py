@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
-from sys import modules
+from sys import intern, modules
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -62,6 +62,8 @@ class Process(Protocol):
     """Whether pages are read where the modules of this process can be imported."""
     unmade: dict[Name, Unmade]
     """Name -> what is in place of what is not found by it."""
+    lacks: dict[str, None]
+    """Why something that was read could not be made, each reason once."""
 
     def node(self, oid: int) -> Node:
         """Give the node of a number."""
@@ -142,7 +144,8 @@ def load(data: bytes, process: Process) -> list[Any]:
     except (MemoryError, Damaged):
         raise
     except Exception:  # noqa: BLE001  of any kind, from whatever is made
-        loaded = tolerant.load(data, unpickler.persistent_load, process.unmade)
+        named = unpickler.persistent_load
+        loaded = tolerant.load(data, named, process.unmade, process.lacks)
     return loaded
 
 
@@ -164,6 +167,11 @@ def compact(slots: tuple[Any, ...]) -> tuple[Any, ...] | bytes:
 def expand(slots: tuple[Any, ...] | bytes) -> tuple[Any, ...]:
     """Give back what `compact` was given."""
     return pickle.loads(slots) if type(slots) is bytes else slots  # type: ignore[return-value]  # noqa: S301
+
+
+def interned(slot: Any) -> Any:
+    """Make what may be an attribute's name the interned one, which look-ups and classes expect."""
+    return intern(slot) if type(slot) is str and slot.isidentifier() else slot
 
 
 _SIMPLE = frozenset({int, float, complex, bool, type(None), str})

@@ -28,19 +28,25 @@ STATE, ITEMS, PAIRS, SETTER = 2, 3, 4, 5
 """Places in a recipe, as `object.__reduce__` has them."""
 
 
-def load(data: bytes, named: Callable[[Any], Any], unmade: dict[Any, Unmade]) -> Any:
+def load(
+    data: bytes,
+    named: Callable[[Any], Any],
+    unmade: dict[Any, Unmade],
+    lacks: dict[str, None],
+) -> Any:
     """Read a pickle, whatever can't be made of what is in it.
 
     Args:
         data: the pickle.
         named: gives what a name stands for.
         unmade: name -> what is in place of what is not found by it; those that are met are added.
+        lacks: takes why something can't be made, each reason once.
 
     Raises:
         Exception: it is no pickle, or is damaged.
 
     """
-    return _Tolerant(io.BytesIO(data), named, unmade).load()
+    return _Tolerant(io.BytesIO(data), named, unmade, lacks).load()
 
 
 def new(cls: Any, *args: Any, **kwargs: Any) -> Any:
@@ -52,11 +58,16 @@ class _Tolerant(_Reader):  # type: ignore[misc]
     """Reads on when a step fails."""
 
     def __init__(
-        self, file: io.BytesIO, named: Callable[[Any], Any], unmade: dict[Any, Unmade]
+        self,
+        file: io.BytesIO,
+        named: Callable[[Any], Any],
+        unmade: dict[Any, Unmade],
+        lacks: dict[str, None],
     ) -> None:
         super().__init__(file)
         self._named = named
         self._unmade = unmade
+        self._lacks = lacks
         # By address: an object, kept alive, and the call that made it.
         self._calls: dict[int, tuple[Any, Any, tuple[Any, ...]]] = {}
 
@@ -70,7 +81,8 @@ class _Tolerant(_Reader):  # type: ignore[misc]
             raise
         except Exception as error:  # noqa: BLE001  to import a module runs its code
             known = "global", module, name
-            return self._unmade.setdefault(known, Unmade(f"{module}.{name}", said(error), known))
+            unmade = self._lost(f"{module}.{name}", said(error), known)
+            return self._unmade.setdefault(known, unmade)
 
     def persistent_load(self, pid: Any) -> Any:
         """Give what a name stands for."""
@@ -79,7 +91,7 @@ class _Tolerant(_Reader):  # type: ignore[misc]
         except _STOPS:
             raise
         except Exception as error:  # noqa: BLE001  a class that is made again runs code
-            return Unmade(_whose(pid), _why(error, pid), pid)
+            return self._lost(_whose(pid), _why(error, pid), pid)
 
     # -- what is made --------------------------------------------------------------------------
 
@@ -102,7 +114,7 @@ class _Tolerant(_Reader):  # type: ignore[misc]
             raise
         except Exception as error:  # noqa: BLE001  whatever it raises
             why = _why(error, (function, *args))
-            made = Unmade(_what(function, args), why, (), function, args)
+            made = self._lost(_what(function, args), why, (), function, args)
         else:
             self._calls[id(made)] = made, function, args
         self.append(made)
@@ -181,12 +193,16 @@ class _Tolerant(_Reader):  # type: ignore[misc]
     def _replace(self, made: Any, why: str) -> Unmade:
         """Put an `Unmade` in place of what is on top of the stack, and could not be filled."""
         _, function, args = self._calls.get(id(made), (made, type(made), ()))
-        unmade = Unmade(article(type(made)), why, (), function, args)
+        unmade = self._lost(article(type(made)), why, (), function, args)
         for number, known in [*self.memo.items()]:
             if known is made:
                 self.memo[number] = unmade
         self.stack[-1] = unmade
         return unmade
+
+    def _lost(self, what: str, why: str, *made: Any) -> Unmade:
+        self._lacks[why] = None
+        return Unmade(what, why, *made)
 
     dispatch = {  # noqa: RUF012  read by the class that this derives from
         **_Reader.dispatch,

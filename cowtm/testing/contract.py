@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from cowtm.testing.form import form_of
@@ -237,6 +238,7 @@ def _variables(checked: Checked) -> Form:
     return form_of(names, module=NAME)
 
 
+@cache
 def prelude_for(prelude: str, source: str) -> str:
     """Return the statements of a prelude that define what a source names, and what those name."""
     wanted = {*re.findall(r"[A-Za-z_]\w*", source)}

@@ -213,7 +213,8 @@ def session_form(
     walk.run()
     form = Form(tokens, walk.records, walk.objects, walk.made)
     form.names["<memory>"] = walk.extents()
-    form.names["<random>"] = hash(repr(random.getstate()))
+    *drawn, left_over = random.getstate()
+    form.names["<random>"] = hash((*drawn, repr(left_over)))
     state: Any = np.random.get_state()
     form.names["<numpy.random>"] = hash((state[1].tobytes(), *state[2:]))
     return form

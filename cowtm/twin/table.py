@@ -28,6 +28,7 @@ import sys
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import sub
 from typing import Any, Final, Protocol
 
 LEAF: Final = 0
@@ -132,9 +133,9 @@ class Content:
             longest: the most characters of a text, or bytes.
 
         Returns:
-            How many slots each has, the places of nodes in the list (both as bytes, 8 for each
-            number), and the list; None if a slot is neither a node nor of one of the types, or a
-            text, or bytes, longer than that.
+            How many slots each has, how far each node in the list is from the one before (both as
+            bytes, 8 for each number), and the list; None if a slot is neither a node nor of one of
+            the types, or a text, or bytes, longer than that.
 
         Raises:
             TypeError: for anything but contents.
@@ -155,7 +156,8 @@ class Content:
         places = [place for place, slot in enumerate(flat) if type(slot) is Node]
         for place in places:
             flat[place] = flat[place].oid
-        return array("q", map(len, parts)).tobytes(), array("q", places).tobytes(), flat
+        gaps = map(sub, places, [0, *places])
+        return array("q", map(len, parts)).tobytes(), array("q", gaps).tobytes(), flat
 
     @classmethod
     def split(cls, kind: Kind, lengths: bytes, flat: list[Any]) -> list[Content]:
@@ -681,6 +683,20 @@ class ObjectTable:
         node.attach(value)
         self._addresses[id(value)] = node
         self._limbo.pop(node, None)
+
+    def living(self, contents: dict[Node, Content]) -> dict[Node, Content]:
+        """Return those of some contents whose nodes have a live object, in their order."""
+        return {node: content for node, content in contents.items() if node.object is not GONE}
+
+    def attach_all(self, objects: dict[Node, Any]) -> None:
+        """Attach values to their nodes, as `attach` does each.
+
+        Raises:
+            ValueError: if the table has another node with the serial number of one of these.
+
+        """
+        for node, value in objects.items():
+            self.attach(node, value)
 
     def _take_in(self, node: Node) -> None:
         if self._numbers.get(node.oid) is node:

@@ -349,9 +349,10 @@ def _settings(_: Walk) -> Any:
     matplotlib: Any = sys.modules.get("matplotlib")
     if matplotlib is None:
         return ()
-    now = {k: repr(v) for k, v in dict.items(matplotlib.rcParams) if k not in SESSION}
-    own = {k: repr(v) for k, v in dict.items(matplotlib.rcParamsOrig)}
-    return tuple(sorted((k, v) for k, v in now.items() if v != own[k]))
+    own = dict(dict.items(matplotlib.rcParamsOrig))
+    now = [(k, v) for k, v in dict.items(matplotlib.rcParams) if v is not own[k]]
+    told = [(k, repr(v)) for k, v in now if k not in SESSION]
+    return tuple(sorted((k, said) for k, said in told if said != repr(own[k])))
 
 
 SESSION = ("backend", "backend_fallback", "interactive")

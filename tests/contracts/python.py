@@ -237,6 +237,10 @@ FAMILIES = [
             "frozenset": Example(
                 "frozenset({1, with_attributes(tag=1)})", ("[p for p in x if p != 1][0].a = 3",)
             ),
+            "frozenset of what hashes by what it holds": Example(
+                "frozenset({Frozen((1, plain)), (Frozen(3), 4)})",
+                ("[p for p in x if type(p) is Frozen][0].__dict__.update(b=5)",),
+            ),
             "OrderedDict": Example(
                 "collections.OrderedDict(a=1, b=[2])",
                 (

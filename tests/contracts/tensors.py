@@ -552,6 +552,6 @@ def drawn(walk: Any) -> Any:  # noqa: ARG001
     own = torch.default_generator
     if not _first:
         fresh = torch.Generator().manual_seed(own.initial_seed())
-        _first["state"] = bytes(fresh.get_state().tolist())
-    state = bytes(own.get_state().tolist())
+        _first["state"] = fresh.get_state().numpy().tobytes()
+    state = own.get_state().numpy().tobytes()
     return None if state == _first["state"] else hash(state)

@@ -59,8 +59,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "objects are made anew though alive": Mutant(
         "cowtm.mirror:Mirror._prepare",
-        "return GONE if node in rebuilt else node.object",
-        "return GONE",
+        "Maker(wanted, gone, is_empty, stays if rebuilt else None)",
+        "Maker(wanted, gone, is_empty, lambda node: node.kind.keep)",
     ),
     "holders of what was made anew keep the old object": Mutant(
         "cowtm.mirror:Mirror._misfits", "repointed[node] = None", "continue"
@@ -78,8 +78,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "copies are the live objects": Mutant(
         "cowtm.mirror:Mirror.build",
-        "return node.object if self.constants.name(node.object) else GONE",
-        "return node.object",
+        "Maker(_as_dict(contents), set(), is_empty, stays, is_copied)",
+        "Maker(_as_dict(contents), set(), is_empty)",
     ),
     "chunks are not written back": Mutant("cowtm.chunks:write_back", "!= chunk.digest", "== 0"),
     "views are made detached": Mutant(
@@ -100,7 +100,7 @@ MUTANTS: dict[str, Mutant] = {
         "cowtm.kinds.base:Layout.read", "parts.append(member.__get__(value))", "parts.append(UNSET)"
     ),
     "a new list shares nothing": Mutant(
-        "cowtm.builder:Builder._fill",
+        "cowtm.twin.maker:Maker.values",
         "objects[slot] if type(slot) is Node else slot for slot in slots",
         "list(o) if type(o) is list else o for o in map(self.value, slots)",
     ),
