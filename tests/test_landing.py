@@ -6,11 +6,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from contracts import provide
 from session import Session, new_session
 
 from cowtm.errors import CowtmError, JobFailed, NotHere
+from cowtm.kinds.adopted import adoption
+from cowtm.mapping import anonymous
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -562,3 +565,25 @@ def test_a_job_on_many_objects_has_them_all(session: Session) -> None:
     after = session.tm.vars(session.tm.jobs[-1].number)
     assert (after["shared"], after["points"][5].pair, len(after["data"])) == ([7], (1, 2), 901)
     assert session.names["shared"] == [0]
+
+
+@linux
+def test_arrays_that_refuse_to_be_made_leave_the_others_whole() -> None:
+    """Where numpy lets go of the handler once too often, it is still there."""
+    held = adoption()
+    assert held is not None
+    before = sys.getrefcount(held._capsule)
+    place = (300_000,), np.dtype(float), "C"
+
+    class Refusing(np.ndarray):
+        def __array_finalize__(self, _: object) -> None:
+            raise MemoryError
+
+    for _ in range(5):
+        with pytest.raises(MemoryError):
+            held.array(Refusing, place, anonymous(2_400_000), 2_400_000)
+    assert sys.getrefcount(held._capsule) >= before
+    made = held.array(np.ndarray, place, anonymous(2_400_000), 2_400_000)
+    assert made.sum() == 0
+    del made
+    assert sys.getrefcount(held._capsule) >= before

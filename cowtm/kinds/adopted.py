@@ -95,6 +95,10 @@ class Adoption:
             before = self._set(self._capsule)
             try:
                 return np.ndarray.__new__(cls, shape, dtype, order=order)
+            except BaseException:
+                # When `__array_finalize__` raises, numpy lets go of the handler twice.
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._capsule))
+                raise
             finally:
                 self._set(before)
                 if self._given is not None:
