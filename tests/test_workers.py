@@ -35,7 +35,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux has"
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+def started(tmp_path_factory: pytest.TempPathFactory, few_ambient_here: None) -> Iterator[Session]:  # noqa: ARG001
     """Give a session whose workers all tests here share."""
     with new_session(tmp_path_factory.mktemp("ipython")) as session:
         session.cell("%config TimeMachine.max_workers = 2")
