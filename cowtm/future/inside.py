@@ -198,6 +198,7 @@ def begin(start: Start) -> None:
         usual, store.ready = store.ready, taker.row
         step = restore_what_can_be(recorder.mirror, step, exchange.lacks)
         store.ready = usual
+    worker.job.traces = worker.job.traces.with_new_libraries()
     recorder.travelled(step)
     if start.reseed:
         _reseed()

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,11 @@ class Traces:
         """
         held = (*_of_python(), *_of_shell(shell))
         return cls(_running(), _settings(), _options(), {id(one): one for one in held})
+
+    def with_new_libraries(self) -> Traces:
+        """Take in the options and loggers of libraries that were imported since."""
+        loggers = {name: one for name, one in _settings().items() if name.startswith("logger ")}
+        return replace(self, settings=self.settings | loggers, options=_options() | self.options)
 
     def is_like(self, before: Traces) -> bool:
         """Tell whether nothing has come or gone that the next job could notice.
