@@ -50,17 +50,6 @@ def few_ambient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cowtm.kinds.registry.AMBIENT", {})
 
 
-@pytest.fixture(scope="module")
-def few_ambient_here() -> Iterator[None]:
-    """Have sessions that a whole module shares know of no library's global objects.
-
-    Their workers would import those libraries for each job, and be as before no more.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cowtm.kinds.registry.AMBIENT", {})
-        yield
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _bare_workers() -> Iterator[None]:
     """Have the workers of sessions in this process import no libraries ahead.

@@ -30,7 +30,7 @@ PATIENCE = 120
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory, few_ambient_here: None) -> Iterator[Session]:  # noqa: ARG001
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """Give a session for all tests here."""
     with new_session(tmp_path_factory.mktemp("ipython")) as session:
         yield session

@@ -31,7 +31,7 @@ LONG = "import threading; threading.Event().wait()"
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory, few_ambient_here: None) -> Iterator[Session]:  # noqa: ARG001
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """Start a session for all tests here: its workers are warm."""
     with new_session(tmp_path_factory.mktemp("jobs")) as session:
         yield session

@@ -28,7 +28,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is shared on 
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory, few_ambient_here: None) -> Iterator[Session]:  # noqa: ARG001
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """Give a session whose one worker all tests here share."""
     with new_session(tmp_path_factory.mktemp("ipython")) as session:
         session.cell("%config TimeMachine.max_workers = 1")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import psutil
 import pytest
+from contracts import provide
 from session import Session, new_session
 
 from cowtm.errors import BadInput, WorkerDied
@@ -35,7 +36,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux has"
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory, few_ambient_here: None) -> Iterator[Session]:  # noqa: ARG001
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """Give a session whose workers all tests here share."""
     with new_session(tmp_path_factory.mktemp("ipython")) as session:
         session.cell("%config TimeMachine.max_workers = 2")
@@ -300,6 +301,15 @@ def test_a_worker_has_imported_the_libraries_of_the_session(
     with new_session(tmp_path) as session:
         job = session.tm.submit("import sys; [n in sys.modules for n in ('wave', 'chunk')]")
         assert result(job) == [True, False]
+
+
+def test_a_library_that_the_state_brings_along_does_not_cost_the_worker(tmp_path: Path) -> None:
+    """Its loggers and options come with it; no job left them behind."""
+    provide("torch")
+    with new_session(tmp_path) as session:
+        session.cell("%config TimeMachine.max_workers = 1")
+        session.cell("import torch\nheld = torch.ones(2)")
+        assert len({identity(session) for _ in range(3)}) == 1
 
 
 @linux

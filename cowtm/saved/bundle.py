@@ -21,7 +21,7 @@ from cowtm.kinds.modules import is_installed
 from cowtm.kinds.reference import Unmade, UnmadeKind
 from cowtm.native import GENERIC, GONE, INSTANCE, REFERENCE, Content, Node
 from cowtm.saved import pages
-from cowtm.saved.columns import Row, columns_of, contents_in, groups_in
+from cowtm.saved.columns import Row, by_kind, columns_of, contents_in, groups_in
 from cowtm.saved.naming import PENDING, Naming
 from cowtm.saved.revival import is_made_new, revival_of
 from cowtm.saved.tolerant import said
@@ -229,12 +229,9 @@ class Exchange(Naming):
         self, contents: list[Row], bundle: Bundle, lent: list[memoryview] | None
     ) -> list[Row]:
         """Put what can be into columns; returns what is left."""
-        groups: dict[int, list[Row]] = {}
-        for row in contents:
-            groups.setdefault(id(row[1].kind), []).append(row)
         rest: list[Row] = []
         bare: list[list[Row]] = []
-        for rows in groups.values():
+        for rows in by_kind(contents):
             if self.is_bare(rows[0][1].kind):
                 bare += (rows[start : start + ROWS] for start in range(0, len(rows), ROWS))
             else:

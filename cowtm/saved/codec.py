@@ -22,7 +22,7 @@ from cowtm.kinds.classes import ClassKind
 from cowtm.native import GONE, UNSET, Content, Node
 from cowtm.packing import pack, unpack
 from cowtm.saved import pages
-from cowtm.saved.columns import Columns, Row, columns_of
+from cowtm.saved.columns import Columns, Row, by_kind, columns_of
 from cowtm.saved.naming import Naming
 from cowtm.saved.revival import revival_of
 from cowtm.saved.shelf import ITEMS, Address, Item, Shelf, packed_page
@@ -403,11 +403,8 @@ class _Sheet:
 
     def columns(self) -> Columns:
         """Put what can be into columns, and the rest among the items."""
-        groups: dict[int, list[Row]] = {}
         few = len(self.rows) <= FEW
-        for row in () if few else self.rows:
-            groups.setdefault(id(row[1].kind), []).append(row)
-        columns, others = columns_of([*groups.values()], int)
+        columns, others = columns_of(by_kind(() if few else self.rows), int)
         for place, content in self.rows if few else others:
             self.items[place] = (self.index(content.kind), *_plain(content), None)
         return columns

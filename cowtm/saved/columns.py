@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -35,6 +35,14 @@ class Columns:
     """The kind of each group."""
     data: bytes
     """Pickle of the groups."""
+
+
+def by_kind(rows: Iterable[Row]) -> list[list[Row]]:
+    """Part rows by the kinds of their contents."""
+    groups: dict[int, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(id(row[1].kind), []).append(row)
+    return [*groups.values()]
 
 
 def columns_of(groups: list[list[Row]], number: Callable[[Any], int]) -> tuple[Columns, list[Row]]:
