@@ -37,7 +37,7 @@ from cowtm.errors import CowtmError
 from cowtm.native import BLOCK, Content
 from cowtm.saved.folder import default_folder
 from cowtm.timeline import order
-from cowtm.writer import Writer
+from cowtm.writer import PLAIN, Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +88,13 @@ FEW = 100
 
 POINTER = 8
 """Bytes of a slot."""
+
+SAMPLE = 16
+"""Plain values of a long content that are looked at for such an estimate."""
+
+BESIDES = 4
+"""References to a plain value besides those that share its size: the variable's, which goes when
+the next cell replaces it, and those of who asks."""
 
 _FAILURES = (CowtmError, OSError, sqlite3.Error)
 
@@ -204,9 +211,16 @@ class Keeper:
         return self._weighed.contents + self._writer.leaf_bytes
 
     def saved(self) -> list[Number]:
-        """Return the numbers of the states that are in the journal as they are now."""
+        """Return the numbers of the states that are in the journal as they are now.
+
+        What a state builds on is there too: parents come before their children.
+        """
+        saved: dict[Number, None] = {}
         with self._lock:
-            return [s.number for s in self._timeline.values() if self._writer.has(s)]
+            for state in self._timeline.values():
+                if (state.parent is None or state.parent in saved) and self._writer.has(state):
+                    saved[state.number] = None
+        return list(saved)
 
     def ask(self) -> None:
         """Have it looked soon whether there is something to do."""
@@ -569,9 +583,17 @@ def _about_bytes(state: State) -> int:
     contents = state.delta.contents.after
     size = ENTRY * len(contents)
     if len(contents) <= FEW:
-        blocked = (c for c in contents.values() if type(c) is Content and c.blocked)
-        size += sum(POINTER * BLOCK * len(content.slots) for content in blocked)
+        for content in contents.values():
+            if type(content) is Content and content.blocked:
+                size += BLOCK * len(content.slots) * (POINTER + _bytes_a_slot(content.slots[0]))
     return size
+
+
+def _bytes_a_slot(block: tuple[Any, ...]) -> int:
+    """Estimate what the plain values in a block take, bytes each."""
+    some = [each for each in block[:: BLOCK // SAMPLE] if isinstance(each, PLAIN)]
+    shares = (sys.getsizeof(each) // max(sys.getrefcount(each) - BESIDES, 1) for each in some)
+    return sum(shares) // SAMPLE
 
 
 class Frames(MutableMapping[tuple[bytes, int], bytes]):

@@ -189,10 +189,13 @@ class Writer:
     def forget(self) -> None:
         """Let go of states that were removed and are still to be written.
 
-        To be called by who holds the timeline's lock.
+        Those that took over what they need of them are written as they are now: as they were, they
+        build on what is never written. To be called by who holds the timeline's lock.
         """
         for serial in self._timeline.gone:
             self._dirty.pop(serial, None)
+        fresh = self._timeline.fresh
+        self._dirty.update((serial, fresh[serial]) for serial in fresh.keys() & self._dirty.keys())
 
     def write_all(self, progress: Callable[[], None]) -> None:
         """Write every state that the journal does not have as it is now, in order.
@@ -331,7 +334,8 @@ class Writer:
 
     def _waiting(self) -> list[State]:
         """Return the states that are to be written, in order; some may be let go of meanwhile."""
-        waiting = self._dirty.copy()
+        with self._lock:
+            waiting = self._dirty.copy()
         return [waiting[serial] for serial in sorted(waiting)]
 
     def _builds_on_rows(self, state: State) -> bool:
@@ -364,8 +368,9 @@ def _end(journal: Journal, *, kept: bool) -> None:
     journal.close()
 
 
-_PLAIN = (str, bytes, int, float, complex)
+PLAIN = (str, bytes, int, float, complex)
+"""What is recorded as it is."""
 
 
 def _weight_of_leaves(slots: Iterable[Any]) -> int:
-    return sum(sys.getsizeof(slot) for slot in slots if isinstance(slot, _PLAIN))
+    return sum(sys.getsizeof(slot) for slot in slots if isinstance(slot, PLAIN))

@@ -403,7 +403,7 @@ def test_an_idle_kernel_finds(kernel: Kernel, way: str) -> None:
     kernel.run("x = [0]")
     request = kernel.start(f"{TASKS[way]}\n{WATCH}")
     kernel.wait_for(request)
-    assert kernel.wait_for(request, "found").text == "found\n"
+    assert kernel.wait_for(request, "found").text.strip() == "found"
     late = kernel.value("[s for s in tm.states.values() if s.late][0].number")
     found = kernel.value(f"tm.states[{late}].source, tm.states[{late}].late")
     assert found == "('', ('x',))"

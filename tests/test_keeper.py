@@ -18,7 +18,7 @@ import cowtm
 from cowtm.background import Background
 from cowtm.errors import DiskFull, StateNotFound
 from cowtm.journal import Journal
-from cowtm.keeper import QUEUE, Limits
+from cowtm.keeper import QUEUE, Limits, _about_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,6 +201,23 @@ def test_cells_run_while_a_state_is_written_until_the_queue_is_full(
     assert recording.tm.saved == list(range(QUEUE + 2))
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = [f'name {i}' for i in range(100_000)]",
+        "x = [i / 2 for i in range(100_000)]",
+        "x = ['the same' * 20] * 100_000",
+        "x = [{i: i} for i in range(10_000)]",
+    ],
+)
+def test_what_waits_is_estimated_with_the_values_in_it(memory_only: Recording, source: str) -> None:
+    """It is what the archive takes when the variable is gone, about."""
+    memory_only.cell(source)
+    estimate = _about_bytes(memory_only.tm._timeline[1])
+    memory_only.cell("x = None")
+    assert estimate / 2 < memory_only.keeper.weigh() < estimate * 2
+
+
 def test_a_full_disk_holds_nobody_up(recording: Recording) -> None:
     """Nobody waits for what will not happen; it is said once, and once more when it is over."""
     recording.cell("x = 'a' * 10_000")
@@ -335,6 +352,25 @@ def test_why_a_state_is_missing_is_saved_with_the_others(recording: Recording) -
     recording.close()
     with pytest.raises(StateNotFound, match="state 2 is gone: it was cleared at cell 3"):
         cowtm.load(path).vars(2)
+
+
+def test_what_is_cleared_before_it_was_written_takes_no_other_state_along(
+    recording: Recording,
+) -> None:
+    """The next state took over what it needs: it never builds on what is not there."""
+    keeper, tm = recording.keeper, recording.tm
+    recording.cells("x = [1]")
+    tm.flush()
+    with keeper.at_rest():
+        recording.cells("x.append(2)", "x.append(3)", "x.append(4)")
+        keeper._take_news()
+        tm.clear_past(2)
+        keeper._writer.write_all(keeper._background.progress)
+        found = cowtm.load(str(tm.journal_path))
+        assert list(found.states) == [0, 1, 3, 4]
+        assert set(tm.saved) <= set(found.states)
+        assert found.vars(3, "x") == [1, 2, 3]
+        assert found.vars(4, "x") == [1, 2, 3, 4]
 
 
 def test_what_was_cleared_is_not_in_a_saved_file(memory_only: Recording, tmp_path: Path) -> None:
