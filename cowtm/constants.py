@@ -47,7 +47,7 @@ class Constants:
         names = vars(module) if module is not None else {}
         if names is self._home or issubclass(cls, dict | list | set):
             return {}  # settings such as matplotlib's change: a copy is what they were
-        found = {id(value): name for name, value in list(names.items()) if type(value) is cls}
+        found = {id(value): name for name, value in names.copy().items() if type(value) is cls}
         if module is not None and self._kind_of(module) is not None:
             # What holds something is data of the user's; what holds nothing is there for its name.
             return {key: name for key, name in found.items() if self._is_bare(names[name])}

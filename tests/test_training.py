@@ -170,6 +170,26 @@ def test_a_graph_that_is_alive_goes_backward_after_travel(session: Session) -> N
         del torch.kept
 
 
+@pytest.mark.parametrize("stored", [False, True], ids=["in memory", "on disk"])
+def test_data_that_changed_since_is_that_of_the_graph_again(
+    session: Session,
+    stored: bool,  # noqa: FBT001
+) -> None:
+    """Autograd counts the changes of what it needs on the way back, through whatever name."""
+    session.cell("w = torch.ones(3, requires_grad=True)\nx = torch.arange(3.0)\nview = x[1:]")
+    session.cell("loss = (w * x).sum()")
+    number = session.last.number
+    session.cell("view.add_(5)")
+    session.fail("loss.backward()")
+    if stored:
+        session.cell("%config TimeMachine.memory_budget = 1")
+        session.tm.flush()
+    session.cell(f"tm.past({number})")
+    assert session.tm.audit() == ()
+    session.cell("loss.backward()")
+    assert session.names["w"].grad.tolist() == [0.0, 1.0, 2.0]
+
+
 def test_what_is_not_captured_of_torch_is_told(session: Session) -> None:
     """Nested and quantized tensors, iterators: what is beside them is recorded."""
     with warnings.catch_warnings():

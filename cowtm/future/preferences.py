@@ -224,7 +224,7 @@ def _loggers() -> list[tuple[str, logging.Logger]]:
     """Return all loggers but the root, and those of what runs cells."""
     return [
         (name, logger)
-        for name, logger in [*logging.root.manager.loggerDict.items()]
+        for name, logger in logging.root.manager.loggerDict.copy().items()
         if isinstance(logger, logging.Logger) and name not in _OF_KERNELS
     ]
 

@@ -111,7 +111,7 @@ def _options() -> dict[str, str]:
 
 
 def _loggers() -> dict[str, Any]:
-    known = logging.root.manager.loggerDict
+    known = logging.root.manager.loggerDict.copy()
     return {"": logging.root, **{n: v for n, v in known.items() if isinstance(v, logging.Logger)}}
 
 

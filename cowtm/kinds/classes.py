@@ -121,7 +121,7 @@ class ClassKind(Kind):
         registered = registered_with(value)
         if registered:
             parts += (_REGISTERED, Registered(registered))
-        for name, held in class_dict(value).items():
+        for name, held in class_dict(value).copy().items():
             if not _is_own_business(value, name, held):
                 parts += (name, held)
         for member, given in members_of(value).items():

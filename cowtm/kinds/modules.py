@@ -76,7 +76,7 @@ class ModuleChoice(Kind):
         """Tell of the user's own modules that are loaded from files, by name."""
         below = str(self._folder)
         found: dict[str, Loaded] = {}
-        for name, module in [*sys.modules.items()]:
+        for name, module in sys.modules.copy().items():
             if type(module) is ModuleType:
                 file = _names_of(module).get("__file__")
                 # most are not: a glance at the text is a tenth of the work
@@ -186,7 +186,7 @@ class ModuleKind(Kind):
         parts: list[object] = [names["__name__"], self._digest(names)]
         if names is _BUILTINS:
             names = changed_builtins()
-        for name, held in names.items():
+        for name, held in names.copy().items():
             if type(name) is str and name.isidentifier() and not _is_special(name):
                 parts += (name, held if parts[1] == MADE_BY_HAND else self._defined(held))
         return parts
@@ -320,7 +320,9 @@ class _BuiltIn:
 
     def _find(self) -> dict[str, object]:
         changed = {
-            name: held for name, held in _BUILTINS.items() if _ORIGINAL.get(name, UNSET) is not held
+            name: held
+            for name, held in _BUILTINS.copy().items()
+            if _ORIGINAL.get(name, UNSET) is not held
         }
         changed.update((name, UNSET) for name in _ORIGINAL if name not in _BUILTINS)
         return {

@@ -7,8 +7,10 @@ A storage owns its memory, but for one made over an array or a buffer (`torch.fr
 from __future__ import annotations
 
 import ctypes
+import os
 import warnings
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,10 +51,12 @@ class Memory(ByValue):
         size: bytes.
         shared: whether other processes may have it too.
         offset: where in the memory of its owner it begins; 0 if it has none.
+        versions: how often autograd saw it change, as each tensor over it counts; those that want
+            gradients say it themselves.
 
     """
 
-    __slots__ = ("device", "offset", "shared", "size")
+    __slots__ = ("device", "offset", "shared", "size", "versions")
 
     def __init__(self, value: Any, owner: Any) -> None:
         self.device: str = str(value.device)
@@ -61,13 +65,14 @@ class Memory(ByValue):
         self.offset: int = 0
         if owner is not None:
             self.offset = value.data_ptr() - places.root_address(owner)
+        self.versions = _versions(value)
 
     def key(self) -> tuple[object, ...]:
         """Return what two are compared by."""
         return self.device, self.size, self.shared, self.offset
 
     def matches(self, other: Any) -> bool:
-        """Tell whether the two say the same."""
+        """Tell whether the two say the same; counts alone are no change."""
         return bool(self.key() == other.key())
 
 
@@ -135,10 +140,14 @@ class StorageKind(Kind):
         end = 4 + parts[3]
         chunks = list(parts[4:end])
         attributes = self.layout.plan(value, parts[end:])
-        if parts[2] is not None:
-            return attributes
 
         def commit() -> object:
+            if parts[2] is None:
+                write()
+            _count_on(value, memory.versions)
+            return attributes()
+
+        def write() -> None:
             if value.nbytes() != memory.size:
                 value.resize_(memory.size)
             if memory.shared and not value.is_shared():
@@ -147,7 +156,6 @@ class StorageKind(Kind):
             write_back(bytes_in(host), chunks)
             if host is not value and memory.device != "meta":
                 value.copy_(host)
-            return attributes()
 
         return commit
 
@@ -163,6 +171,91 @@ class StorageKind(Kind):
         before, after = old[4 : 4 + old[3]], new[4 : 4 + new[3]]
         changed = sum(map(differ, before, after))
         return f"{changed} of {len(after)} chunks of values changed"
+
+
+# -- what autograd counts -----------------------------------------------------------------------
+
+
+class _Counter(weakref.ref[Any]):
+    """A tensor that counts what autograd sees of storages.
+
+    On the way backward autograd compares the count with what it was on the way forward, and refuses
+    to go on if they differ. A cell that writes through one tensor changes the counts of others that
+    it does not name, so they are recorded with what they have in common.
+
+    Attributes:
+        number: no other tensor's, in whatever process.
+        storages: addresses of the storages that it was seen over.
+
+    """
+
+    __slots__ = ("key", "number", "storages")
+    key: int
+    number: int
+    storages: set[int]
+
+
+_COUNTERS: dict[int, _Counter] = {}
+"""By the addresses of tensors."""
+
+_OVER: dict[int, dict[int, _Counter]] = {}
+"""Address of a storage -> number -> counter over it."""
+
+
+def note_counting(tensor: Any, storage: Any) -> None:
+    """Take note of a tensor over a storage."""
+    if tensor.is_inference():
+        return
+    if tensor._is_view():  # noqa: SLF001  it has no count of its own
+        tensor = tensor._base  # noqa: SLF001
+    counter = _COUNTERS.get(id(tensor))
+    if counter is None or counter() is not tensor:
+        counter = _Counter(tensor, _forget)
+        counter.key, counter.number = id(tensor), int.from_bytes(os.urandom(8), "big")
+        counter.storages = set()
+        _COUNTERS[counter.key] = counter
+    address: int = storage._cdata  # noqa: SLF001
+    if address not in counter.storages:
+        counter.storages.add(address)
+        _OVER.setdefault(address, {})[counter.number] = counter
+
+
+def _forget(counter: _Counter) -> None:
+    if _COUNTERS.get(counter.key) is counter:
+        del _COUNTERS[counter.key]
+    for address in counter.storages:
+        over = _OVER.get(address, {})
+        over.pop(counter.number, None)
+        if not over:
+            _OVER.pop(address, None)
+
+
+def _counting(storage: Any) -> dict[int, Any]:
+    """Return number -> tensor over a storage; none if one wants gradients: it is recorded there."""
+    address = storage._cdata  # noqa: SLF001
+    held = {number: counter() for number, counter in _OVER.get(address, {}).copy().items()}
+    there = {
+        number: tensor
+        for number, tensor in held.items()
+        if tensor is not None and tensor.untyped_storage()._cdata == address  # noqa: SLF001
+    }
+    return {} if any(tensor.requires_grad for tensor in there.values()) else there
+
+
+def _versions(storage: Any) -> dict[int, int]:
+    with torch._C.DisableTorchFunction():  # noqa: SLF001
+        return {number: each._version for number, each in _counting(storage).items()}  # noqa: SLF001
+
+
+def _count_on(storage: Any, versions: Mapping[int, int]) -> None:
+    """Have tensors go on counting from what they had counted."""
+    with torch._C.DisableTorchFunction():  # noqa: SLF001
+        for number, tensor in _counting(storage).items():
+            if versions.get(number, tensor._version) != tensor._version:  # noqa: SLF001
+                set_versions((tensor,), (versions[number],))
+
+
+set_versions: Any = torch._C._autograd._unsafe_set_version_counter  # noqa: SLF001
 
 
 def recorded_bytes(content: Any) -> list[Any]:

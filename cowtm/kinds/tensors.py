@@ -30,7 +30,14 @@ from cowtm.kinds.base import (
 )
 from cowtm.kinds.optimizers import GeneratorKind, OptimizerKind, state_of
 from cowtm.kinds.reference import ReferenceKind
-from cowtm.kinds.storages import StorageKind, bytes_in, plainly, recorded_bytes
+from cowtm.kinds.storages import (
+    StorageKind,
+    bytes_in,
+    note_counting,
+    plainly,
+    recorded_bytes,
+    set_versions,
+)
 
 
 class Place(ByValue):
@@ -218,6 +225,8 @@ class TensorKind(Kind):
                 msg = "it is sparse, and has an autograd graph"
                 raise NotCapturable(msg)
             storages = [member.untyped_storage() for member in members]
+            if members[0] is value:
+                note_counting(value, storages[0])
             grad = value.grad if value.is_leaf or value.retains_grad else None
             return [
                 type(value),
@@ -308,7 +317,7 @@ class TensorKind(Kind):
                 displaced.append(_set_gradient(value, header, grad))
                 counts = header.requires_grad and not header.inference
                 if counts and value._version != header.version:  # noqa: SLF001
-                    _set_versions((value,), (header.version,))
+                    set_versions((value,), (header.version,))
                 for name, hook in zip(_HOOKS, hooks, strict=True):
                     if getattr(value, name) is not hook:
                         setattr(value, name, hook)
@@ -369,7 +378,6 @@ def _as_bytes(place: Place, content: Any) -> Any:
 
 
 _data: Any = torch._C.TensorBase.data  # noqa: SLF001  past what a class overrides
-_set_versions: Any = torch._C._autograd._unsafe_set_version_counter  # noqa: SLF001
 _HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 _LOST: Any = LostGraph._backward_cls  # noqa: SLF001  what torch makes of the class, as a node
 

@@ -477,7 +477,7 @@ def _name_by_object(cls: type) -> Name | None:
     `sympy.doctest` is of a class that a function made.
     """
     package = name_of(cls)[0].partition(".")[0]
-    for name, value in [*vars(modules[package]).items()] if package in modules else ():
+    for name, value in (vars(modules[package]) if package in modules else {}).copy().items():
         if type(value) is cls:
             return "type of", package, name
     return None

@@ -490,11 +490,7 @@ class Walk:
             plain.flags.writeable,
             self.attributes(value),
         )
-        if root is value:
-            if plain.dtype.hasobject:
-                return *head, self.tokens(plain.ravel("K").tolist())
-            return *head, self.memory_of(plain)
-        if not _shows_memory(root):
+        if root is value or not _shows_memory(root):
             return *head, self.memory_of(plain)
         held = plain.tobytes() if not plain.dtype.hasobject else 0
         return *head, _address(plain) - _address(root), self.token(root), held
@@ -502,7 +498,9 @@ class Walk:
     def memory_of(self, array: Any) -> tuple[Any, ...]:
         """Describe what memory an array is in that nothing else is known to own."""
         low, high = np.lib.array_utils.byte_bounds(array)
-        return array.tobytes("A"), self.place(low, high - low) if array.size else "empty"
+        objects = array.dtype.hasobject
+        held = self.tokens(array.ravel("K").tolist()) if objects else array.tobytes("A")
+        return held, self.place(low, high - low) if array.size else "empty"
 
     def memory(self, value: memoryview) -> tuple[Any, ...]:
         """Describe a view and what it views."""

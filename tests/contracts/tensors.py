@@ -467,8 +467,11 @@ def tensor(walk: Any, value: Any) -> tuple[Any, ...]:
             value.retains_grad,
             value.is_leaf,
             value.is_inference(),
-            # Tensors over one memory share it; it is there for gradients.
-            value._version if value.requires_grad and not value.is_inference() else 0,
+            # Tensors over one memory share it. It is there for gradients, to which differences
+            # matter alone: a cell that runs again goes on from where the count is.
+            ("count", "itself", value._version)
+            if value.requires_grad and not value.is_inference()
+            else 0,
             walk.token(value.grad if value.is_leaf or value.retains_grad else None),
             walk.token(value._backward_hooks),
             walk.token(value._post_accumulate_grad_hooks),
