@@ -72,7 +72,8 @@ class Archive(Report):
             built = self._lookup.build(goal, names or None)
             if len(names) == 1:
                 return built[names[0]]
-            return Variables(f"variables after cell {goal}", built)
+            lost = self._lookup.lost(goal, built)
+            return Variables(f"variables after cell {goal}", built, lost)
 
     def names(self, cell: Number | None = None) -> list[str]:
         """List the variables of a state, sorted.

@@ -220,13 +220,14 @@ def describe(slot: Any, content_of: ContentOf) -> str:
 class Variables(Report, dict[str, Any]):
     """Variables of a state: a dict that shows itself as a table."""
 
-    def __init__(self, title: str, mapping: Mapping[str, Any]) -> None:
+    def __init__(self, title: str, mapping: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
         super().__init__(mapping)
         self._title = title
+        self._notes = tuple(notes)
 
     def _table(self) -> Table:
         rows = [(name, type(value).__name__, summary(value)) for name, value in self.items()]
-        return Table(self._title, ("name", "type", "value"), rows)
+        return Table(self._title, ("name", "type", "value"), rows, self._notes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as a plain dict."""

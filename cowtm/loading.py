@@ -64,7 +64,8 @@ def _archive(where: Path, title: str, *, trust: bool) -> Archive:
     timeline = Timeline(codec)
     take_states(journal, codec, timeline)
     notes = journal.damage
-    return Archive(timeline, Lookup(mirror, timeline, live=False), threading.RLock(), title, notes)
+    lookup = Lookup(mirror, timeline, live=False, lacks=codec.naming.lacks)
+    return Archive(timeline, lookup, threading.RLock(), title, notes)
 
 
 def take_states(journal: Journal, codec: Codec, timeline: Timeline) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.changes import FEW, Changes, History
@@ -13,6 +13,7 @@ from cowtm.mirror import Mirror, is_variable
 from cowtm.native import UNSET, Content, Node
 from cowtm.recorder import names_in
 from cowtm.timeline import RESULT, Number, Timeline
+from cowtm.unmade import reasons
 
 if TYPE_CHECKING:
     from cowtm.delta import Delta
@@ -30,13 +31,22 @@ class Lookup:
         mirror: the present, as recorded.
         timeline: the states.
         live: whether the mirror is in the state of the timeline's position; else it is empty.
+        lacks: why something could not be read that could not be made here.
 
     """
 
-    def __init__(self, mirror: Mirror, timeline: Timeline, *, live: bool = True) -> None:
+    def __init__(
+        self,
+        mirror: Mirror,
+        timeline: Timeline,
+        *,
+        live: bool = True,
+        lacks: Collection[str] = (),
+    ) -> None:
         self.mirror = mirror
         self._timeline = timeline
         self._live = live
+        self._lacks = lacks
 
     @property
     def here(self) -> Number:
@@ -59,6 +69,15 @@ class Lookup:
                 msg = f"there is no variable {name!r} after cell {goal}"
                 raise NameNotFound(_with_names(msg, bindings))
         return self._build({name: bindings[name] for name in wanted}, delta)
+
+    def lost(self, goal: Number, names: Iterable[str]) -> list[str]:
+        """Say which variables of a state that was built can't be made here in full, and why."""
+        if not self._lacks:
+            return []
+        delta = self._delta_to(goal)
+        bindings = self.bindings_of(delta)
+        found = reasons({name: bindings[name] for name in names}, self.contents_of(delta))
+        return [f"not whole: {names}: {why}" for names, why in found]
 
     def names(self, goal: Number) -> list[str]:
         """List the variables of a state."""

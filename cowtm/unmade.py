@@ -6,7 +6,7 @@ is whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.delta import Delta, Difference
@@ -70,17 +70,30 @@ def lines_of(mirror: Mirror, where: str) -> Iterator[str]:
         where: it can't be made, in words.
 
     """
-    leading: dict[str, list[str]] = {}
-    clean: set[Node] = set()
-    for name, slot in mirror.bindings.items():
-        for why in _reasons_below(slot, clean):
-            leading.setdefault(why, []).append(name)
-    for why, names in leading.items():
-        listed = names_text(sorted(map(words_of, names)), LISTED)
+    for listed, why in reasons(mirror.bindings, mirror.content):
         yield (
             f"cowtm: {listed} can't be made {where} in full: {why}; "
             "using what is missing raises an error."
         )
+
+
+def reasons(
+    bindings: Mapping[str, Any], content_of: Callable[[Node], Content | None]
+) -> Iterator[tuple[str, str]]:
+    """Give which variables can't be made in full, named in a text, and why.
+
+    Args:
+        bindings: name -> slot.
+        content_of: gives the content of a node.
+
+    """
+    leading: dict[str, list[str]] = {}
+    clean: set[Node] = set()
+    for name, slot in bindings.items():
+        for why in _reasons_below(slot, content_of, clean):
+            leading.setdefault(why, []).append(name)
+    for why, names in leading.items():
+        yield names_text(sorted(map(words_of, names)), LISTED), why
 
 
 def name_them(mirror: Mirror) -> None:
@@ -96,11 +109,14 @@ def is_unmade(node: Node) -> bool:
     return node.content is not None and isinstance(node.content.kind, UnmadeKind)
 
 
-def _reasons_below(slot: Any, clean: set[Node]) -> dict[str, None]:
+def _reasons_below(
+    slot: Any, content_of: Callable[[Node], Content | None], clean: set[Node]
+) -> dict[str, None]:
     """Find why something could not be made that a slot leads to.
 
     Args:
         slot: of a variable.
+        content_of: gives the content of a node.
         clean: nodes that lead to nothing of the kind; those that are found not to are added.
 
     """
@@ -113,11 +129,12 @@ def _reasons_below(slot: Any, clean: set[Node]) -> dict[str, None]:
             found[at.why] = None
         elif type(at) is Node and at not in seen and at not in clean:
             seen.add(at)
-            kind = None if at.content is None else at.content.kind
+            content = content_of(at)
+            kind = None if content is None else content.kind
             if isinstance(kind, UnmadeKind):
                 found[kind.why] = None
-            elif at.content is not None:
-                stack += at.content.flat()
+            elif content is not None:
+                stack += content.flat()
     if not found:
         clean |= seen
     return found

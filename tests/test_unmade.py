@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from session import new_session
 
+import cowtm
 from cowtm.errors import NotHere
 from cowtm.kinds.reference import Unmade
 from cowtm.mirror import Mirror
@@ -329,6 +330,11 @@ def test_a_session_goes_on_without_a_module(
                 assert isinstance(error, NotHere), use
             session.cell("ok.append(2); all.append(3)")
             session.tm.save(second)
+        archive = cowtm.load(first)
+        told = repr(archive.vars(2)).splitlines()[-1]
+        assert told.startswith("not whole: Amount, Built, Colour, Day,")
+        assert told.endswith(f"ModuleNotFoundError: No module named '{NAME}'")
+        assert "not whole" not in repr(archive.vars(2, "ok", "ok"))
         (tmp_path / "away.py").rename(file)
     sys.modules.pop(NAME, None)
     with new_session(tmp_path) as session:

@@ -248,9 +248,11 @@ class Checked:
             known.weak = []
         self.session.leave()
         machine = self.session.machine
-        position = machine.archive._timeline.position
-        if position not in self._of_garbage:
-            self.position = position
+        timeline = machine.archive._timeline
+        position = timeline.position
+        while position in self._of_garbage:  # its variables are those of the one before
+            position = timeline[position].parent
+        self.position = position
         self._is(self.known[self.position].form, self.session.form(), "resume")
         self._second_capture_is_empty("resume")
         if set(machine.states) - self._of_garbage != set(self.known):
