@@ -249,10 +249,10 @@ class Checked:
         self.session.leave()
         machine = self.session.machine
         timeline = machine.archive._timeline
-        position = timeline.position
-        while position in self._of_garbage:  # its variables are those of the one before
-            position = timeline[position].parent
-        self.position = position
+        at = timeline.position
+        while at is not None and at in self._of_garbage:  # its variables are those before it
+            at = timeline[at].parent
+        self.position = at
         self._is(self.known[self.position].form, self.session.form(), "resume")
         self._second_capture_is_empty("resume")
         if set(machine.states) - self._of_garbage != set(self.known):
