@@ -166,13 +166,41 @@ def set_writeable(value: Any, *, wanted: bool) -> None:
         flags.writeable = wanted
     except ValueError:
         root = root_of(value)
-        if root is None or not is_array(root) or _flags.__get__(root).writeable:
+        if root is None or not is_array(root):
             raise
-        _flags.__get__(root).writeable = True
+        own = _flags.__get__(root)
+        was = own.writeable
+        own.writeable = True
         try:
             flags.writeable = wanted
+        except ValueError:
+            # numpy does not look through what stands between them after `as_strided`
+            if not _FLAGS_KNOWN:
+                raise
+            _flags_in(value).value |= _WRITEABLE
         finally:
-            _flags.__get__(root).writeable = False
+            own.writeable = was
+
+
+_FLAGS = object.__basicsize__ + 5 * ctypes.sizeof(ctypes.c_void_p) + 8
+"""Where in an array its flags are: after memory, number of axes, lengths, strides, base, type."""
+
+_WRITEABLE = 0x400
+"""Which of them tells that it may be written through."""
+
+
+def _flags_in(value: Any) -> Any:
+    return ctypes.c_int.from_address(id(value) + _FLAGS)
+
+
+def _are_flags_known() -> bool:
+    """Tell whether an array of this numpy's is as those of 1.7 to 2.x are."""
+    written, read_only = np.zeros(2), np.zeros((2, 2), order="F")
+    read_only.flags.writeable = False
+    return all(_flags_in(one).value == one.flags.num for one in (written, read_only))
+
+
+_FLAGS_KNOWN = _are_flags_known()
 
 
 def can_be_written(value: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import sys
 import tempfile
 import warnings
@@ -362,8 +361,3 @@ def _weak(value: Any) -> Any:
         return weakref.ref(value)
     except TypeError:
         return None
-
-
-def clean() -> None:
-    """Collect what earlier sessions left."""
-    gc.collect()
