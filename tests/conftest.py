@@ -50,6 +50,15 @@ def few_ambient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cowtm.kinds.registry.AMBIENT", {})
 
 
+@pytest.fixture(autouse=True)
+def _no_figures_left() -> Iterator[None]:
+    """Close what is open of pyplot: it belongs to the states of all sessions in this process."""
+    yield
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close("all")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _bare_workers() -> Iterator[None]:
     """Have the workers of sessions in this process import no libraries ahead.
