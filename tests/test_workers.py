@@ -303,12 +303,19 @@ def test_a_worker_has_imported_the_libraries_of_the_session(
         assert result(job) == [True, False]
 
 
+HANDLERS = """import logging
+known = logging.root.manager.loggerDict
+{n: len(known[n].handlers) for n in known if n.startswith("torch") and hasattr(known[n], "handlers")}
+"""
+
+
 def test_a_library_that_the_state_brings_along_does_not_cost_the_worker(tmp_path: Path) -> None:
     """Its loggers and options come with it; no job left them behind."""
     provide("torch")
     with new_session(tmp_path) as session:
         session.cell("%config TimeMachine.max_workers = 1")
         session.cell("import torch\nheld = torch.ones(2)")
+        assert session.tm.submit(HANDLERS).result(PATIENCE) == session.cell(HANDLERS).value
         assert len({identity(session) for _ in range(3)}) == 1
 
 

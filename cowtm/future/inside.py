@@ -198,6 +198,8 @@ def begin(start: Start) -> None:
         usual, store.ready = store.ready, taker.row
         step = restore_what_can_be(recorder.mirror, step, exchange.lacks)
         store.ready = usual
+    if not worker.job.modules.issuperset(sys.modules):  # what came with the state logs by itself
+        start.surroundings.preferences.logs.take_over()
     worker.job.traces = worker.job.traces.with_new_libraries()
     recorder.travelled(step)
     if start.reseed:

@@ -178,9 +178,14 @@ class Log:
 
     def put(self, logger: logging.Logger) -> None:
         """Set a logger to the same; what else it logs to stays."""
-        for handler in [handler for handler in logger.handlers if _stream(handler)]:
-            logger.removeHandler(handler)
-        for stream in self.streams:
+        missing = list(self.streams)
+        for handler in [*logger.handlers]:
+            there = _stream(handler)
+            if there in missing:
+                missing.remove(there)
+            elif there is not None:
+                logger.removeHandler(handler)
+        for stream in missing:
             handler = logging.StreamHandler(getattr(sys, stream.name))
             handler.setLevel(stream.level)
             handler.setFormatter(stream.formatter)
