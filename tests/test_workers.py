@@ -305,7 +305,7 @@ def test_a_worker_has_imported_the_libraries_of_the_session(
 
 HANDLERS = """import logging
 known = logging.root.manager.loggerDict
-{n: len(known[n].handlers) for n in known if n.startswith("torch") and hasattr(known[n], "handlers")}
+{n: len(getattr(known[n], "handlers", ())) for n in known if n.startswith("torch")}
 """
 
 
