@@ -57,6 +57,7 @@ class Archive(Report):
         Raises:
             StateNotFound: no such state.
             NameNotFound: no such variable in that state.
+            CannotRestore: an object of it can't be made: its own code refuses.
 
         Example:
             In [1]: scores = {"ann": 1}

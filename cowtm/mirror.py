@@ -99,6 +99,9 @@ class Mirror:
             Key -> object; sharing among them is kept. Classes, constants of libraries, and what is
             kept by reference, are the live ones.
 
+        Raises:
+            CannotRestore: one of them can't be made.
+
         """
         delta = with_current_classes(delta, self.kinds)
         contents = cast("Mapping[Node, Content]", delta.contents.after)
@@ -118,8 +121,14 @@ class Mirror:
 
         maker = Maker(_as_dict(contents), set(), is_empty, stays, is_copied)
         with paused_collection():
-            maker.add(slots.values())
-            maker.fill()
+            try:
+                maker.add(slots.values())
+                maker.fill()
+            except CannotRestore:
+                raise
+            except Exception as error:
+                msg = f"its objects can't be made: {type(error).__name__}: {error}"
+                raise CannotRestore(msg) from error
         self.newborn.difference_update(maker.filled)
         return {key: maker.value(slot) for key, slot in slots.items()}
 

@@ -252,6 +252,16 @@ def test_vars_are_fresh_and_share(session: Session) -> None:
     assert "In" not in v
 
 
+def test_vars_of_what_cant_be_made_say_so(session: Session) -> None:
+    """An instance of a class that has become abstract; the others can be had."""
+    session.cell("class Short: pass\nx, y = Short(), [1]")
+    number = session.last.number
+    session.names["Short"].__abstractmethods__ = frozenset(["method"])
+    with pytest.raises(CannotRestore, match="can't be made: TypeError: .*abstract"):
+        session.tm.vars(number)
+    assert session.tm.vars(number, "y") == [1]
+
+
 def test_ans_is_the_result_as_it_was(session: Session) -> None:
     """A fresh object; None where there was none."""
     session.cells("x = [1]\nx", "x.append(2)\nx", "x = None")
