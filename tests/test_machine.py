@@ -257,7 +257,7 @@ def test_vars_of_what_cant_be_made_say_so(session: Session) -> None:
     session.cell("class Short: pass\nx, y = Short(), [1]")
     number = session.last.number
     session.names["Short"].__abstractmethods__ = frozenset(["method"])
-    with pytest.raises(CannotRestore, match="can't be made: TypeError: .*abstract"):
+    with pytest.raises(CannotRestore, match=r"can't be made: TypeError: .*abstract"):
         session.tm.vars(number)
     assert session.tm.vars(number, "y") == [1]
 

@@ -21,6 +21,7 @@ from cowtm.kinds.base import (
     ContentOf,
     InstanceKind,
     Kind,
+    differ,
     mro_of,
     name_of,
     plain_instances,
@@ -101,11 +102,12 @@ class PixelsKind(Kind):
         return _core.new(parts[0], tuple(parts[1:3]))
 
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:
-        """Mode and size can't be changed; nor can what is read from a file."""
+        """Mode and size can't be changed; nor can what is in the memory of something else."""
         known = type(value) is self.cls
-        if not known or value.readonly:
-            return False
-        return [value.mode, *value.size, _palette(value)[0]] == list(slots[:4])
+        if known and value.readonly:
+            parts = self.parts(value)
+            return len(parts) == len(slots) and not any(map(differ, parts, slots))
+        return known and [value.mode, *value.size, _palette(value)[0]] == list(slots[:4])
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare copying the pixels in."""
@@ -114,6 +116,8 @@ class PixelsKind(Kind):
         pixels = Image.frombytes(mode, (width, height), whole).im if whole else None
 
         def commit() -> object:
+            if value.readonly:  # it fits, so nothing is to be written
+                return None
             if pixels is not None:
                 value.paste(pixels, (0, 0, width, height))
             for x, y, number in literal_eval(odd):

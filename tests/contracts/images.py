@@ -86,6 +86,10 @@ FAMILIES = [
                 "[i := Image.new('L', (3, 3)), i.copy(), i]",
                 ("x[0].putpixel((0, 0), 5)", "x[1].putpixel((1, 1), 6)"),
             ),
+            "image in the memory of something else": Example(
+                "[Image.frombuffer('L', (4, 2), bytes(8)), 1]",
+                ("x[1] = 2", "x[0].putpixel((1, 1), 3)", "x[0].info['a'] = 1"),
+            ),
             "image without pixels": Example("Image.new('RGB', (0, 3))", ("x.info['a'] = 1",)),
             "images that become alike": Example(
                 "[Image.new('RGB', (6, 5)), Image.new('RGB', (6, 5), 'red')]",
