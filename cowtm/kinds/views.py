@@ -88,6 +88,6 @@ def _slice(whole: Any, shape: tuple[int, ...], strides: tuple[int, ...], start: 
             return None
         end = last + (1 if each > 0 else -1)
         where.append(slice(first, end if end >= 0 else None, each))
-    sliced = whole[tuple(where)]
+    sliced = whole[(*where, ...)]  # of no axis too it is a view
     as_wanted = (sliced.shape, sliced.strides, address(sliced)) == (shape, strides, start)
     return sliced if as_wanted else None

@@ -343,6 +343,10 @@ OBJECTS = {
     "array of objects without axes": Example(
         "np.array(None, object)", ("x[()] = [1]", "x[()].append(2)")
     ),
+    "view of objects without axes": Example(
+        "(lambda a: [a, a[...], a[...]])(np.array(None, object))",
+        ("x[1][()] = [1]", "x[0][()].append(2)", "x[2][()] = None"),
+    ),
     "array of objects without elements": Example(
         "np.empty((0, 3), object)", ("x.flags.writeable = False",)
     ),
