@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import gc
 import sys
 import tempfile
 import warnings
@@ -42,6 +42,9 @@ class Session:
         self.number = 0
         self.said: list[str] = []
         self._folder = tempfile.TemporaryDirectory(prefix="cowtm-oracle-")
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None:  # what earlier sessions left open is no part of this one
+            pyplot.close("all")
         self._begin()
 
     def _begin(self) -> None:
@@ -60,15 +63,7 @@ class Session:
         """Run one cell; return what ended it if it failed."""
         self.number += 1
         self.machine.begin_cell(source)
-        error: BaseException | None = None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                code = compile(source, f"<cell {self.number}>", "exec")
-                self._exec(code, self.home, self.home)
-        except Exception as raised:  # noqa: BLE001  cells may fail
-            error = raised.with_traceback(None)
-            error.__context__ = None
+        error = _outcome(self._exec, source, self.number, self.home)
         self.machine.end_cell(self.number, None, error)
         return error
 
@@ -110,6 +105,23 @@ class Session:
         self.machine.close()
         sys.modules.pop(NAME, None)
         self.home.clear()
+
+
+def _outcome(
+    run: Callable[..., object], source: str, number: int, home: dict[str, Any]
+) -> BaseException | None:
+    """Run a cell; return what ended it if it failed, which may be a panic of Rust's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            run(compile(source, f"<cell {number}>", "exec"), home, home)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as raised:  # noqa: BLE001  cells may fail
+            error = raised.with_traceback(None)
+            error.__context__ = None
+            return error
+    return None
 
 
 def _is_hidden(name: str, value: object) -> bool:  # noqa: ARG001
@@ -234,6 +246,7 @@ class Checked:
         """Go back to before a cell and run it under its own number: that state is made anew."""
         before, source = self.sources[number]
         self.travel(before)
+        self._hold_no_more()
         wanted, last = self.known[number].form, self.session.number
         self.session.number = number - 1
         self.run(source)
@@ -262,9 +275,20 @@ class Checked:
         """Go back to before a cell and run it again: it must give what it gave."""
         before, source = self.sources[number]
         self.travel(before)
+        self._hold_no_more()
         wanted = self.known[number].form
         self.run(source)
         self._is_alike(wanted, f"cell {number} again")
+
+    def _hold_no_more(self) -> None:
+        """Let go of what was made so far: pandas copies what others hold before it writes there."""
+        if self.hold:
+            self.hold = False
+            for known in self.known.values():
+                held = [ref() if isinstance(ref, weakref.ref) else ref for ref in known.weak]
+                known.weak = [_weak(value) for value in held]
+            del known, held
+            gc.collect()
 
     def path(self, goal: Any) -> list[tuple[str, Form | None]]:
         """Give the cells that lead to a state, each with what it left, None if that was dropped."""
@@ -338,9 +362,7 @@ def same_without_recording(cells: Sequence[tuple[str, Form | None]], *, stored: 
     home = module.__dict__
     try:
         for number, (source, wanted) in enumerate(cells, 1):
-            with warnings.catch_warnings(), contextlib.suppress(Exception):  # cells may fail
-                warnings.simplefilter("ignore")
-                exec(compile(source, f"<cell {number}>", "exec"), home)  # noqa: S102  a cell
+            _outcome(exec, source, number, home)
             if wanted is not None:
                 found = session_form(home, constants=not stored, module=NAME)
                 found.objects = []  # pandas does not write where others are that live
