@@ -121,6 +121,7 @@ class TimeMachine(Archive, Futures):
         start = self._scribe.arrive()
         delta = self._lookup.path(start, goal)
         self._recorder.spare_unsaved(delta)
+        self._recorder.meet_ambient()  # of libraries that the way to that state has imported too
         self._recorder.mirror.restore(delta, self._recorder.unsaved.__contains__)
         self._recorder.travelled(delta)
         self._timeline.move(goal)

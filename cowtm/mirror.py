@@ -41,6 +41,8 @@ class Mirror:
         kept: number -> node, of objects that no name reaches and something else still holds: the
             states that lead to them may be in a journal only, and must find them again.
         newborn: nodes of classes that were made anew, and have nothing in them yet.
+        lasting: name -> node that a journal knows what is one for ever by, such as the figures of
+            pyplot, though the present may have no such thing.
 
     """
 
@@ -52,6 +54,7 @@ class Mirror:
         self.constants = Constants(home, self.kinds.kind_of)
         self.kept: dict[int, Node] = {}
         self.newborn: set[Node] = set()
+        self.lasting: dict[str, Node] = {}
 
     @property
     def bindings(self) -> Mapping[str, Any]:
@@ -80,6 +83,7 @@ class Mirror:
         self.table.clear()
         self.kept.clear()
         self.newborn.clear()
+        self.lasting.clear()
         self.store.close()
 
     # -- making copies -------------------------------------------------------------------------

@@ -19,18 +19,21 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.delta import Delta
 from cowtm.kinds import surroundings
 from cowtm.kinds.modules import module_behind
 from cowtm.mirror import Mirror, is_variable
-from cowtm.native import REFERENCE, UNSET, Content, Node, TrackingNamespace
+from cowtm.native import GONE, REFERENCE, UNSET, Content, Node, TrackingNamespace
 from cowtm.references import References
 from cowtm.rounds import Round
 from cowtm.timeline import RESULT
 from cowtm.touch import Touch, binding_of
 from cowtm.unsaved import Unsaved
+
+if TYPE_CHECKING:
+    from cowtm.kinds.ambient import Ambient
 
 LENT = "<lent>"
 """What an object is bound to that is known for a moment."""
@@ -165,6 +168,17 @@ class Recorder:
     def ambient(self) -> Mapping[str, object]:
         """What no variable leads to (global generators, ...), by the names that states give it."""
         return {one.name: one.value for one in self._surroundings.find()}
+
+    def meet_ambient(self) -> list[Ambient]:
+        """Find what no variable leads to; if a journal knows of it, it is known to be that."""
+        found = self._surroundings.find()
+        mirror = self.mirror
+        for one in found if mirror.lasting else ():
+            node = mirror.lasting.get(one.name)
+            if node is not None and node.object is GONE and mirror.table.node_of(one.value) is None:
+                node.kind = mirror.kinds.named(type(one.value))
+                mirror.table.attach(node, one.value)
+        return found
 
     def reset_ambient(self, but: Container[str]) -> None:
         """Make what no variable leads to as its library makes it, but for some, by name."""
@@ -400,7 +414,7 @@ class Recorder:
     def _bind_ambient(self) -> None:
         """Have what no variable leads to belong to the state, once it is not as it was made."""
         table = self.mirror.table
-        for ambient in self._surroundings.find():
+        for ambient in self.meet_ambient():
             slot = table.bindings.get(ambient.name)
             if slot is None and ambient.is_pristine():
                 continue

@@ -128,6 +128,7 @@ def _prepared(journal: Journal, words: tuple[str, ...], home: dict[str, Any]) ->
         mirror.store.disk = journal.chunks
         timeline = Timeline(codec)
         take_states(journal, codec, timeline)
+        mirror.lasting = {name: codec.naming.node(oid) for name, oid in codec.lasting.items()}
         delta = timeline.path_from_nothing(_last(timeline, journal.path))
     except BaseException:
         journal.close()

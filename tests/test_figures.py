@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from recording import Recording
 from session import Session, new_session
 from test_kernel import new_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytest.importorskip("matplotlib")
 
@@ -155,6 +159,51 @@ def test_a_figure_that_nobody_holds_is_let_go(session: Session) -> None:
     session.cell("plt.close(figure); del figure")
     session.cell("gc.collect();")
     assert session.names["watch"]() is None
+
+
+RESUMED = """
+import sys
+from recording import Recording
+recording = Recording()
+recording.tm.resume(sys.argv[1])
+recording.number = 9
+recording.cell(sys.argv[2])
+recording.tm.past(3)
+import matplotlib.pyplot as plt
+print(plt.get_fignums(), recording.home["figure"] is plt.gcf(), len(plt.gca().lines))
+recording.tm.past(10)
+print(plt.get_fignums(), recording.tm.audit(), list(recording.tm.states))
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [("x = 1", []), ("import matplotlib.pyplot as plt; other = plt.figure(7)", [7])],
+    ids=["nothing drawn", "another drawn"],
+)
+def test_a_figure_from_before_another_process_is_that_of_pyplot(
+    tmp_path: Path, source: str, left: list[int]
+) -> None:
+    """Though the session was gone on with in a state that had none."""
+    recording = Recording(folder=tmp_path)
+    recording.cell("before = 1")
+    recording.cell(f"{BEGIN}figure, axes = plt.subplots()")
+    recording.cell("axes.plot([1, 2])")
+    recording.tm.past(1)
+    recording.number += 1
+    recording.cell("after = 1")
+    recording.tm.save(tmp_path / "saved.cowtm")
+    recording.close()
+    done = subprocess.run(
+        [sys.executable, "-c", RESUMED, str(tmp_path / "saved.cowtm"), source],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    states = [0, 1, 2, 3, 5, 10]
+    assert done.stdout.splitlines() == ["[1] True 1", f"{left} () {states}"], done.stderr
 
 
 def test_in_a_notebook(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ class Codec:
         self._next_page = journal.next_page
         self._blocks: dict[int, dict[int, tuple[object, Address]]] = {}
         self._leaves: dict[str, tuple[object, Address]] = {}
+        self.lasting: dict[str, int] = {}
+        """What is no variable -> number of the object that states bind to it."""
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -296,13 +298,14 @@ class Codec:
         )
 
     def reserve(self, blobs: Iterable[bytes]) -> None:
-        """Have new objects get other numbers than those in some deltas."""
+        """Have new objects get other numbers than those in some deltas, but for what is lasting."""
         highest = 0
         for blob in blobs:
             names, sides = _decode(blob)
             numbers = [oid for side in sides for oid, _ in side]
-            numbers += [ref // 2 for refs in names.values() for ref in refs if ref % 2]
-            highest = max(highest, *numbers, 0)
+            nodes = {name: ref // 2 for name, refs in names.items() for ref in refs if ref % 2}
+            highest = max(highest, *numbers, *nodes.values(), 0)
+            self.lasting.update((name, oid) for name, oid in nodes.items() if name[:1] == "<")
         if highest:
             self.naming.reserve(highest)
 
