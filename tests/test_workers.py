@@ -315,7 +315,8 @@ def test_a_library_that_the_state_brings_along_does_not_cost_the_worker(tmp_path
     with new_session(tmp_path) as session:
         session.cell("%config TimeMachine.max_workers = 1")
         session.cell("import torch\nheld = torch.ones(2)")
-        assert session.tm.submit(HANDLERS).result(PATIENCE) == session.cell(HANDLERS).value
+        handlers = session.tm.submit(HANDLERS).result(PATIENCE)
+        assert set(handlers.values()) == {0, 1}  # more would say everything twice
         assert len({identity(session) for _ in range(3)}) == 1
 
 
