@@ -316,7 +316,7 @@ def test_a_library_that_the_state_brings_along_does_not_cost_the_worker(tmp_path
         session.cell("%config TimeMachine.max_workers = 1")
         session.cell("import torch\nheld = torch.ones(2)")
         handlers = session.tm.submit(HANDLERS).result(PATIENCE)
-        assert set(handlers.values()) == {0, 1}  # more would say everything twice
+        assert max(handlers.values()) <= 1  # two would say everything twice
         assert len({identity(session) for _ in range(3)}) == 1
 
 
