@@ -86,6 +86,12 @@ class Mirror:
         self.lasting.clear()
         self.store.close()
 
+    def meet(self, node: Node, value: object) -> Kind:
+        """Have an object that is there be the one of a node that has none; returns its kind."""
+        kind = node.kind = self.kinds.named(type(value))
+        self.table.attach(node, value)
+        return kind
+
     # -- making copies -------------------------------------------------------------------------
 
     def build(

@@ -176,8 +176,7 @@ class Recorder:
         for one in found if mirror.lasting else ():
             node = mirror.lasting.get(one.name)
             if node is not None and node.object is GONE and mirror.table.node_of(one.value) is None:
-                node.kind = mirror.kinds.named(type(one.value))
-                mirror.table.attach(node, one.value)
+                mirror.meet(node, one.value)
         return found
 
     def reset_ambient(self, but: Container[str]) -> None:

@@ -81,9 +81,7 @@ def attach_ambient(mirror: Mirror, delta: Delta, ambient: Mapping[str, object]) 
 
     def attach(node: Node, value: Any) -> None:
         """Make an object the one of a node, and so what it was born with."""
-        kind = mirror.kinds.named(type(value))
-        node.kind = kind
-        mirror.table.attach(node, value)
+        kind = mirror.meet(node, value)
         slots = contents[node].flat() if node in contents else ()
         count = kind.needs(slots)
         if not count:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import builtins
-import gc
 import io
 import re
 import signal
@@ -23,6 +22,8 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
+
+from cowtm.interrupts import paused_collection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -385,11 +386,8 @@ def trace(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> list[str]
     """Stop in the middle of a cell, look where that is, go on, and give what was printed."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("w\nup\nup\nw\n!y = x + 5\nc\n"))
     source = "from IPython.core.debugger import set_trace\nx = 1\nset_trace()\nprint(y)"
-    gc.disable()  # it calls other libraries, and the debugger would stop there
-    try:
+    with paused_collection():  # it calls other libraries, and the debugger would stop there
         lines = run_well(shell, source).output.splitlines()
-    finally:
-        gc.enable()
     return [re.sub(r"skipping \d+ hidden", "skipping some hidden", line) for line in lines]
 
 

@@ -47,8 +47,7 @@ class Traces:
 
     def with_new_libraries(self) -> Traces:
         """Take in the options and loggers of libraries that were imported since."""
-        loggers = {name: one for name, one in _settings().items() if name.startswith("logger ")}
-        return replace(self, settings=self.settings | loggers, options=_options() | self.options)
+        return replace(self, settings=self.settings | _logs(), options=_options() | self.options)
 
     def is_like(self, before: Traces) -> bool:
         """Tell whether nothing has come or gone that the next job could notice.
@@ -102,8 +101,12 @@ def _settings() -> dict[str, Any]:
         "switching": sys.getswitchinterval(),
         "locale": locale.setlocale(locale.LC_ALL),
         "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
-        **{f"logger {name}": _logger(logger) for name, logger in _loggers().items()},
+        **_logs(),
     }
+
+
+def _logs() -> dict[str, Any]:
+    return {f"logger {name}": _logger(logger) for name, logger in _loggers().items()}
 
 
 def _options() -> dict[str, str]:

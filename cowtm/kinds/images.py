@@ -111,13 +111,13 @@ class PixelsKind(Kind):
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare copying the pixels in."""
+        if value.readonly:  # it fits, so nothing is to be written
+            return lambda: None
         mode, width, height, palette_mode, palette, odd, *chunks = parts
         whole = b"".join(chunk.read() for chunk in chunks)
         pixels = Image.frombytes(mode, (width, height), whole).im if whole else None
 
         def commit() -> object:
-            if value.readonly:  # it fits, so nothing is to be written
-                return None
             if pixels is not None:
                 value.paste(pixels, (0, 0, width, height))
             for x, y, number in literal_eval(odd):

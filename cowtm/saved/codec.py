@@ -298,14 +298,14 @@ class Codec:
         )
 
     def reserve(self, blobs: Iterable[bytes]) -> None:
-        """Have new objects get other numbers than those in some deltas, but for what is lasting."""
+        """Have new objects get other numbers than those in some deltas; note what is lasting."""
         highest = 0
         for blob in blobs:
             names, sides = _decode(blob)
             numbers = [oid for side in sides for oid, _ in side]
-            nodes = {name: ref // 2 for name, refs in names.items() for ref in refs if ref % 2}
-            highest = max(highest, *numbers, *nodes.values(), 0)
-            self.lasting.update((name, oid) for name, oid in nodes.items() if name[:1] == "<")
+            bound = [(name, ref // 2) for name, refs in names.items() for ref in refs if ref % 2]
+            highest = max(highest, *numbers, *(oid for _, oid in bound), 0)
+            self.lasting.update((name, oid) for name, oid in bound if name.startswith("<"))
         if highest:
             self.naming.reserve(highest)
 
