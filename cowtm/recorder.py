@@ -120,7 +120,8 @@ class Recorder:
         folder: the notebook's; the present one if left out.
 
     Attributes:
-        recheck: seconds for checking untouched names after each cell.
+        recheck: seconds for checking untouched names after each cell, more after a long one;
+            0 if they are not to be checked.
         unsaved: names that are not recorded.
 
     """
@@ -235,7 +236,7 @@ class Recorder:
             self._bind_ambient()
             if everything:
                 self._check_all(work, self._untouched(work), late=True)
-            else:
+            elif self.recheck:
                 self._recheck(work, max(self.recheck, seconds / 20))
             self._sweep(everything=everything)
         except BaseException:

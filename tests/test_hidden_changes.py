@@ -19,6 +19,7 @@ from test_kernel import Kernel, new_kernel
 
 import cowtm
 from cowtm import rounds
+from cowtm.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -280,6 +281,17 @@ def test_what_takes_long_waits_for_a_long_rest(
     monkeypatch.setattr(rounds, "PATIENCE", 0)
     look(session)
     assert session.last.late == ("big",)
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-9])
+def test_after_a_long_cell_for_longer_unless_for_not_at_all(share: float) -> None:
+    """A setting of 0 is none, however long the cell ran."""
+    home: dict[str, Any] = {"x": [1]}
+    recorder = Recorder(home, lambda name, _: name.startswith("__"))
+    recorder.recheck = share
+    recorder.capture()
+    home["x"].append(2)
+    assert recorder.capture(seconds=1e4).late == (("x",) if share else ())
 
 
 def test_not_while_a_cell_runs_nor_while_recording_is_off(session: Session) -> None:

@@ -23,7 +23,7 @@ class TimeMachine(Configurable):  # the name that %config shows
         RECHECK,
         help="Seconds after each cell for checking variables that the cell did not touch, "
         "for changes by callbacks, threads and libraries. "
-        "5 %% of the cell's own time is used if that is more.",
+        "5 %% of the cell's own time is used if that is more; 0: they are not checked.",
     ).tag(config=True)
 
     idle_check = Bool(
