@@ -42,12 +42,12 @@ class Session:
         self.number = 0
         self.said: list[str] = []
         self._folder = tempfile.TemporaryDirectory(prefix="cowtm-oracle-")
-        pyplot = sys.modules.get("matplotlib.pyplot")
-        if pyplot is not None:  # what earlier sessions left open is no part of this one
-            pyplot.close("all")
         self._begin()
 
     def _begin(self) -> None:
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None:  # what was left open before is no part of this
+            pyplot.close("all")
         # A real module: dataclasses and pickles look the namespace up by its name.
         self.module = ModuleType(NAME)
         sys.modules[NAME] = self.module
