@@ -136,20 +136,27 @@ def test_a_notebook_in_a_browser_does_not_wait(page: Page) -> None:
     assert page.value("tm.jobs[-1].cancel()") == "True"
 
 
-def test_a_run_of_cells_may_be_in_the_background_anyway(page: Page) -> None:
+def test_a_run_of_cells_may_be_in_the_background_anyway(page: Page, tmp_path: Path) -> None:
     """Where the user says so; requests that name no cell are those of programs."""
-    how = {"allow_stdin": False}
-    for setting, over in (("always", False), ("auto", True)):
-        page.run(f"%config TimeMachine.background = {setting!r}")
-        cell = page.start("%%future\nimport time\ntime.sleep(0.5)\nprint('slept')", {}, **how)
-        page.wait(lambda cell=cell: cell.is_over)  # type: ignore[misc]
-        assert ("slept" in cell.text) is over
-        page.run("_ = tm.jobs[-1].result()")
-    cell = page.start(
-        "%%future\nimport time\ntime.sleep(0.5)\nprint('slept')", {}, allow_stdin=True
+    gate = tmp_path / "gate"
+    source = (
+        "%%future\nimport pathlib, time\n"
+        f"while not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.01)\nprint('went on')"
     )
-    page.wait(lambda: cell.is_over)
-    assert "slept" not in cell.text, "somebody can answer, so somebody is there"
+    for setting, asked, waits in (
+        ("always", False, False),
+        ("auto", False, True),
+        ("auto", True, False),  # somebody can answer, so somebody is there
+    ):
+        page.run(f"%config TimeMachine.background = {setting!r}")
+        if waits:
+            gate.touch()
+        cell = page.start(source, {}, allow_stdin=asked)
+        page.wait(lambda cell=cell: cell.is_over)  # type: ignore[misc]
+        assert ("went on" in cell.text) is waits
+        gate.touch()
+        page.run("_ = tm.jobs[-1].result()")
+        gate.unlink()
 
 
 def test_a_cell_that_waits_is_live(page: Page) -> None:

@@ -274,6 +274,7 @@ def test_what_takes_long_waits_for_a_long_rest(
     """A variable that can't be checked within a slice is not in the way of the next cell."""
     session.cell("big = [[] for _ in range(3000)]")
     monkeypatch.setattr(rounds, "SLICE", 1e-9)
+    monkeypatch.setattr(rounds, "PATIENCE", 1e9)
     session.names["big"].append(1)
     waits = [session.tm.glance() for _ in range(9)]
     assert session.last.late == ()
@@ -399,13 +400,22 @@ def kernel(started: Kernel) -> Kernel:
     return started
 
 
+AFTER = """
+import asyncio
+known = len(tm.states)
+async def after(change):
+    while len(tm.states) == known:
+        await asyncio.sleep(0)
+    change()
+"""
+"""Changes something as soon as the cell was recorded, and so before an idle kernel looks."""
+
 TASKS = {
-    "a task": "import asyncio\n"
-    "async def later(x):\n    await asyncio.sleep(0.05)\n    x.append(1)\n"
-    "task = asyncio.create_task(later(x))",
-    "a timer": "import threading\ntimer = threading.Timer(0.05, x.append, (1,)); timer.start()",
-    "a call of the loop": "import asyncio\n"
-    "handle = asyncio.get_running_loop().call_later(0.05, x.append, 1)",
+    "a task": f"{AFTER}task = asyncio.create_task(after(lambda x=x: x.append(1)))",
+    "a timer": f"import threading\n{AFTER}timer = threading.Timer(0, x.append, (1,))\n"
+    "task = asyncio.create_task(after(lambda: (timer.start(), timer.join())))",
+    "a call of the loop": f"{AFTER}loop = asyncio.get_running_loop()\n"
+    "task = asyncio.create_task(after(lambda x=x: loop.call_soon(x.append, 1)))",
 }
 
 
