@@ -304,17 +304,24 @@ def test_an_interrupt_leaves_no_half_state(session: Session, fraction: float) ->
 
 
 @pytest.mark.usefixtures("_alarms_interrupt")
-def test_an_interrupt_while_recording(session: Session) -> None:
+def test_an_interrupt_while_recording(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state is whole, and the next one is exact."""
+    capture = session.machine.recorder.capture
+
+    def interrupted(**how: Any) -> Any:
+        interrupt_after(0.001)
+        return capture(**how)
+
     ran(session, "x = [[i] for i in range(20_000)]")
     session.machine.begin_cell("for item in x: item.append(0)")
     for item in session.home["x"]:
         item.append(0)
     session.machine.recorder.view["x"] = session.home["x"]
     session.number += 1
-    interrupt_after(0.001)
+    monkeypatch.setattr(session.machine.recorder, "capture", interrupted)
     with pytest.raises(KeyboardInterrupt):
         end_and_wait(session)
+    monkeypatch.undo()
     assert session.number in session.machine.states
     session.machine.past(1)
     assert {len(item) for item in session.home["x"]} == {1}

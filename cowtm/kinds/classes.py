@@ -84,6 +84,37 @@ def _is_made_by_ctypes(cls: type) -> bool:
     )
 
 
+class Member(ByValue):
+    """A member of an enumeration: its class has it, in whatever process."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: enum.Enum) -> None:
+        self.value = value
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether it is the same one."""
+        return self.value is other.value
+
+
+class MemberKind(Kind):
+    """A member of an enumeration of the notebook: its class, which holds what it does, and itself."""
+
+    name = "member of an enumeration"
+    frozen = True
+
+    def __init__(self, cls: type) -> None:
+        self.cls: type = cls
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """Lead to the class, where `ClassKind` reads what its members hold."""
+        return [type(value), Member(value)]
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Give the one that there is."""
+        return parts[1].value
+
+
 class Registered(ByValue):
     """The classes that were registered with an abstract base class.
 

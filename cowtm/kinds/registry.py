@@ -37,7 +37,7 @@ from cowtm.kinds.ambient import Surroundings
 from cowtm.kinds.base import ByValue, InstanceKind, Kind, mro_of, name_of, plain_instances
 from cowtm.kinds.buffers import BytesKind, MemoryviewKind
 from cowtm.kinds.caches import CachedChoice
-from cowtm.kinds.classes import ClassChoice
+from cowtm.kinds.classes import ClassChoice, MemberKind
 from cowtm.kinds.containers import EXACT, SUBCLASSES
 from cowtm.kinds.contexts import ContextVariableKind
 from cowtm.kinds.decimals import ContextKind, Current, CurrentKind
@@ -291,6 +291,8 @@ class Kinds:
         bases = {id(base) for base in mro}
         if id(type) in bases:
             return self._classes
+        if id(enum.Enum) in bases and self._classes.select(cls) is not None:
+            return MemberKind(cls)
         if not _LEAF_BASES.isdisjoint(bases) or name_of(cls) in LEAF_NAMES:
             return None
         if id(datetime.tzinfo) in bases and name_of(cls)[0] != self._home.get("__name__"):

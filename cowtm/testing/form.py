@@ -223,11 +223,12 @@ def session_form(
 class _Type:
     """What a walk finds out once of a type: it stays so until the walk is over."""
 
-    __slots__ = ("attributes", "cls", "describe", "is_plain", "leaf", "name")
+    __slots__ = ("attributes", "cls", "describe", "is_plain", "leaf", "module", "name")
 
     def __init__(self, cls: type) -> None:
         self.cls = cls  # held, so that no other gets its address
         self.name = _name(cls)
+        self.module = type.__dict__["__module__"].__get__(cls)
         self.leaf = _registered(_registered_leaves, cls)
         self.describe = _registered(_registered_describers, cls)
         self.is_plain = not (
@@ -264,7 +265,12 @@ class Walk:
         """Describe all that was met, and all that this leads to."""
         with paused_collection():
             for value in self.objects:  # of which there are more and more
-                self.records.append((self._type(type(value)).name, *self.describe(value)))
+                self.records.append((self._class(type(value)), *self.describe(value)))
+
+    def _class(self, cls: type) -> Token:
+        """Tell a class: one of the namespace may be one of several that have the same name."""
+        known = self._type(cls)
+        return self.token(cls) if known.module == self._module else known.name
 
     def _type(self, cls: type) -> _Type:
         known = self._types.get(id(cls))
@@ -339,7 +345,7 @@ class Walk:
 
     def _leaf(self, value: Any, cls: type) -> Token | None:
         if issubclass(cls, enum.Enum):
-            return "enum", cls.__qualname__, value.name
+            return "enum", self._class(cls), value.name
         if issubclass(cls, np.generic | np.dtype) and not issubclass(cls, np.void):
             return "=", cls.__name__, repr(value)
         if issubclass(cls, type):

@@ -228,6 +228,14 @@ CLASSES = {
     "enumeration with attributes": Example(
         "Planet", ("x.earth.mass = 4", "x.mars.more = 4", "x.earth.moons.append(5)"), copies=False
     ),
+    "member of an enumeration": Example(
+        "Colour.red", ("x.note = [1]", "x.note.append(x)", "del x.note"), copies=False
+    ),
+    "members of an enumeration without a name": Example(
+        "[made := enum.Enum('made', 'a b', module=__name__)['a'], {made: 1}, {made}]",
+        ("x[0].note = [1]", "list(x[1])[0].note.append(x)", "del x[0].note"),
+        copies=False,
+    ),
     "enumeration of values that change": Example(
         "Boxes",
         ("x.box.value.append(2)",),
