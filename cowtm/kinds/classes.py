@@ -98,7 +98,7 @@ class Member(ByValue):
 
 
 class MemberKind(Kind):
-    """A member of an enumeration of the notebook: its class, which holds what it does, and itself."""
+    """A member of an enumeration of the notebook: its class, which holds what is its own too."""
 
     name = "member of an enumeration"
     frozen = True

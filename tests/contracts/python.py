@@ -303,7 +303,8 @@ FAMILIES = [
         how="elements, past overridden methods; attributes",
     ),
     Family(
-        "numbers, strings, dates, paths, patterns, enum members, and classes derived from them",
+        "numbers, strings, dates, paths, patterns, enum members of libraries, and classes derived "
+        "from them",
         {
             "int subclass": Example("MyInt(7)", ATTRIBUTES),
             "str subclass": Example("MyStr('text')", ATTRIBUTES),
@@ -313,7 +314,7 @@ FAMILIES = [
             "leaves": Example(
                 "[decimal.Decimal('1.10'), fractions.Fraction(1, 3), datetime.datetime(2020, 1, 1),"
                 " uuid.UUID(int=5), pathlib.Path('a'), re.compile('a'), range(3), slice(1, 2), 1j,"
-                " -0.0, float('nan'), b'x', None, ..., Colour.red, Flags.one | Flags.two,"
+                " -0.0, float('nan'), b'x', None, ..., re.RegexFlag.A, re.A | re.I, Colour.red,"
                 " datetime.timezone.utc, np.float64(1.5), np.dtype('i4'), int]",
                 (
                     "x[0] = decimal.Decimal('1.1')",
