@@ -235,8 +235,10 @@ def buffer(walk: Any, value: Any) -> tuple[Any, ...]:
 
 def _place(walk: Any, value: Any) -> Any:
     """Describe the bytes of a buffer, and in which memory it lies where."""
-    if value is None or not value.size:
-        return value and "empty"
+    if value is None:
+        return None
+    if not value.size:
+        return "empty"
     root = value
     while root.parent is not None:
         root = root.parent

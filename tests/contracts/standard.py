@@ -573,6 +573,13 @@ def _variable(walk: Any, value: Any) -> tuple[Any, ...]:
     return value.name, default, now
 
 
+@describes("dataclasses.Field")
+def _field(walk: Any, value: Any) -> tuple[Any, ...]:
+    """Describe a field; of its metadata what they say: all fields without any share a view."""
+    told = [(name, getattr(value, name)) for name in value.__slots__ if name != "metadata"]
+    return *walk.pairs(told), walk.pairs(value.metadata.items())
+
+
 @describes("decimal.Context")
 def _decimal(_: Any, value: Any) -> tuple[Any, ...]:
     return (repr(value),)

@@ -2,7 +2,7 @@
 
 It is run in the folder of the tests. It prints how far it is, and the programs that fail, made
 small; it ends with 1 if any did. Every number is a program, and the way it is run: ``--only 1234``
-repeats it.
+repeats it. With ``--plain`` programs use Python and numpy alone, with more of their odd corners.
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
-from oracle.libraries import case
-from oracle.programs import explained, failure
+from oracle import libraries, programs
+from oracle.programs import Program, explained, failure
+
+Cases = Callable[[int], tuple[Program, dict[str, Any]]]
+"""Number -> a program, and how it is to be checked."""
 
 TOLD = 30.0
 """Seconds between two lines that say how far it is."""
@@ -29,14 +34,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0, help="where the numbers start")
     parser.add_argument("--rows", nargs="*", default=(), help="rows of libraries; all if none")
+    parser.add_argument("--plain", action="store_true", help="no libraries but numpy")
     parser.add_argument("--only", type=int, help="run this program alone")
     chosen = parser.parse_args()
+    case = programs.case if chosen.plain else partial(libraries.case, rows=chosen.rows)
     faulthandler.enable()
     with tempfile.TemporaryDirectory(prefix="cowtm-oracle-") as folder:
         os.environ["JUPYTER_DATA_DIR"] = folder
         if chosen.only is not None:
-            return _show(chosen.only, chosen.rows)
-        return _run(_numbers(chosen.seed, chosen.minutes * 60), chosen.rows)
+            return _show(chosen.only, case)
+        return _run(_numbers(chosen.seed, chosen.minutes * 60), case)
 
 
 def _numbers(seed: int, seconds: float) -> Iterator[int]:
@@ -47,18 +54,18 @@ def _numbers(seed: int, seconds: float) -> Iterator[int]:
         number += 1
 
 
-def _run(numbers: Iterator[int], rows: Sequence[str]) -> int:
+def _run(numbers: Iterator[int], case: Cases) -> int:
     seen: Counter[str] = Counter()
     start = told = time.monotonic()
     count = 0
     for count, number in enumerate(numbers, 1):
-        steps, how = case(number, rows)
+        steps, how = case(number)
         kind = failure(steps, **how)
         if kind is not None:
             seen[kind] += 1
             print(f"program {number}: {kind}", flush=True)
             if seen[kind] == 1:
-                _show(number, rows)
+                _show(number, case)
         if time.monotonic() - told > TOLD:
             told = time.monotonic()
             print(f"{told - start:.0f} s, {count} programs, {seen.total()} failed", flush=True)
@@ -66,9 +73,9 @@ def _run(numbers: Iterator[int], rows: Sequence[str]) -> int:
     return 1 if seen else 0
 
 
-def _show(number: int, rows: Sequence[str]) -> int:
+def _show(number: int, case: Cases) -> int:
     """Print what is wrong with a program, made small; return 0 if nothing is."""
-    steps, how = case(number, rows)
+    steps, how = case(number)
     if failure(steps, **how) is None:
         return 0
     print(explained(steps, **how), flush=True)

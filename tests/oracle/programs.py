@@ -261,6 +261,16 @@ def stored_program(random: Random, *, leaves: int = 1) -> Program:
     return steps
 
 
+def case(number: int) -> tuple[Program, dict[str, Any]]:
+    """Give a program, and how it is to be checked: half of them are of sessions that are stored."""
+    random = Random(number)
+    how: dict[str, Any] = {"hold": random.random() < 0.5}
+    if random.random() < 0.5:
+        return program(random), how
+    how["between"] = random.choice([Session.demote, Session.flush])
+    return stored_program(random, leaves=random.randrange(3)), how
+
+
 def statement(random: Random) -> str:
     """Make one statement."""
     return WORDS.fill(random.choice(_STATEMENTS), random)
