@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 _data = tempfile.TemporaryDirectory(prefix="cowtm-tests-")
 os.environ["JUPYTER_DATA_DIR"] = _data.name
 """Journals and the key of tests, and of the kernels that they start, are not the user's."""
+
+settings.register_profile(
+    "search", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.register_profile("same", settings.get_profile("search"), derandomize=True)
+settings.load_profile("same")
+"""Each run tries the same examples, however slow the machine is; `--hypothesis-profile search`
+looks for others."""
 
 
 MANY = 100

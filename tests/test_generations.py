@@ -739,4 +739,4 @@ class Sequences(RuleBasedStateMachine):
 
 
 TestSequences = pytest.mark.long(Sequences.TestCase)
-TestSequences.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestSequences.settings = settings(max_examples=60, stateful_step_count=30)

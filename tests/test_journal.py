@@ -216,7 +216,7 @@ def test_chunks_whose_digests_begin_alike_are_kept_apart(journal: Journal) -> No
     assert journal.chunks[keys[2]] == b"again"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("pgd"), st.integers(0, 5)), max_size=30))
 def test_chunks_do_what_a_dict_does(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]

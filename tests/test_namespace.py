@@ -210,7 +210,7 @@ def outcome(operation: Callable[[Any, Any, Any], object], *arguments: object) ->
     return type(value), value
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(start=st.dictionaries(st.sampled_from(["a", "b", 1]), VALUES), steps=STEPS)
 def test_it_behaves_as_a_dict(
     native_module: NativeModule, start: dict[Any, Any], steps: list[tuple[str, Any, Any]]

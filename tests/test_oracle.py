@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEEDS = 60
-"""Programs that are the same in every run; Hypothesis adds others."""
+"""Programs of numbers of ours; Hypothesis adds others."""
 
 STORED_SEEDS = 20
 """The same for sessions that are stored, which take longer."""
@@ -40,13 +40,12 @@ def test_the_same_programs_every_time(seed: int, hold: bool) -> None:  # noqa: F
 
 @settings(
     max_examples=60,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],  # `smallest` shrinks better here
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.randoms(use_true_random=True), st.booleans())
-def test_other_programs_every_time(random: Random, hold: bool) -> None:  # noqa: FBT001
-    """The laws hold for programs that nobody has seen before."""
+def test_programs_that_hypothesis_makes(random: Random, hold: bool) -> None:  # noqa: FBT001
+    """The laws hold for those too: others each time with `--hypothesis-profile search`."""
     holds(program(random), hold=hold)
 
 

@@ -30,7 +30,6 @@ rounds = st.lists(st.tuples(st.lists(changes, min_size=1, max_size=4), looks), m
 beginnings = st.lists(st.tuples(numbers, numbers), min_size=len(NAMES), max_size=len(NAMES))
 random_steps = settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -121,6 +121,8 @@ def _impersonal(token: Any) -> Any:
         return token
     if "itself" in token[:2]:
         return "itself", *token[:1]
+    if token[:1] == ("class",) and type(token[1]) is int:
+        return "class", *token[2:]
     # nearly all parts are numbers of objects and leaves, which are passed by here
     return tuple(
         [
@@ -351,7 +353,7 @@ class Walk:
         if issubclass(cls, type):
             if type.__dict__["__module__"].__get__(value) != self._module:
                 return "class", _name(value)
-            return None if self._classes else ("class", id(value))
+            return None if self._classes else ("class", id(value), _name(value))
         if cls.__name__ in _CONSTANTS or cls.__module__ == "typing":
             return "=", cls.__name__, repr(value)
         if issubclass(cls, types.ModuleType):
