@@ -574,7 +574,7 @@ def _variable(walk: Any, value: Any) -> tuple[Any, ...]:
 
 
 @describes("dataclasses.Field")
-def _field(walk: Any, value: Any) -> tuple[Any, ...]:
+def _data_field(walk: Any, value: Any) -> tuple[Any, ...]:
     """Describe a field; of its metadata what they say: all fields without any share a view."""
     told = [(name, getattr(value, name)) for name in value.__slots__ if name != "metadata"]
     return *walk.pairs(told), walk.pairs(value.metadata.items())
