@@ -452,6 +452,8 @@ class Recorder:
         changes = table.changes
         started = time.perf_counter()
         table.check(name)
+        for value in self.mirror.kinds.beside():
+            table.check_object(value)
         self._last_check[name] = max(took, time.perf_counter() - started)
         if table.changes != changes:
             work.note(name, late=late)

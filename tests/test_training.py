@@ -190,6 +190,30 @@ def test_data_that_changed_since_is_that_of_the_graph_again(
     assert session.names["w"].grad.tolist() == [0.0, 1.0, 2.0]
 
 
+BESIDE = {
+    "a view from before": "w = torch.ones(3); beside = w[:2]; w.requires_grad_()",
+    "a view": "w = torch.ones(3, requires_grad=True)\nwith torch.no_grad(): beside = w[:2]",
+    "a part without gradients": "w = torch.ones(3, requires_grad=True); beside = w.detach()[:2]",
+    "a parameter's": "net = torch.nn.Linear(2, 1); w = net.weight; beside = w.detach()[0]",
+}
+
+
+@pytest.mark.parametrize("how", BESIDE)
+def test_weights_changed_through_what_wants_no_gradients(session: Session, how: str) -> None:
+    """The state has what autograd counted: nothing is found late, and graphs hold after travel."""
+    session.run(BESIDE[how] + ";")
+    session.cell("w.grad = None\nloss = (w ** 2).sum()\nwanted = (2 * w).tolist()")
+    number = session.last.number
+    for _ in range(3):
+        session.cell("with torch.no_grad(): beside.add_(5)")
+        assert "w" in session.last.names
+        assert session.tm.audit() == ()
+    session.fail("loss.backward()")
+    session.cell(f"tm.past({number})")
+    session.cell("loss.backward()")
+    assert session.names["w"].grad.tolist() == session.names["wanted"]
+
+
 def test_what_is_not_captured_of_torch_is_told(session: Session) -> None:
     """Nested and quantized tensors, iterators: what is beside them is recorded."""
     with warnings.catch_warnings():

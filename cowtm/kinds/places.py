@@ -158,28 +158,20 @@ def memory_between(low: int, high: int) -> memoryview:
 
 
 def set_writeable(value: Any, *, wanted: bool) -> None:
-    """Set the flag of an array, though the array that owns its memory may not be written now."""
+    """Set the flag of an array to what it was at some time.
+
+    numpy refuses where it does not see that the memory may be written: where the array that owns it
+    may not be now, behind `as_strided`, in memory of other libraries.
+    """
     flags = _flags.__get__(value)
     if flags.writeable == wanted:
         return
     try:
         flags.writeable = wanted
     except ValueError:
-        root = root_of(value)
-        if root is None or not is_array(root):
+        if not _FLAGS_KNOWN:
             raise
-        own = _flags.__get__(root)
-        was = own.writeable
-        own.writeable = True
-        try:
-            flags.writeable = wanted
-        except ValueError:
-            # numpy does not look through what stands between them after `as_strided`
-            if not _FLAGS_KNOWN:
-                raise
-            _flags_in(value).value |= _WRITEABLE
-        finally:
-            own.writeable = was
+        _flags_in(value).value |= _WRITEABLE
 
 
 _FLAGS = object.__basicsize__ + 5 * ctypes.sizeof(ctypes.c_void_p) + 8
@@ -204,7 +196,7 @@ _FLAGS_KNOWN = _are_flags_known()
 
 
 def can_be_written(value: Any) -> bool:
-    """Tell whether a read-only array can be made writeable: not if it is over foreign memory."""
+    """Tell whether an array that could be written once can be made writeable again."""
     try:
         set_writeable(value, wanted=True)
     except ValueError:

@@ -26,7 +26,7 @@ import re
 import types
 import uuid
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -177,8 +177,9 @@ def register(package: str, file: str) -> None:
         package: root package of the objects' types, as in ``numpy``.
         file: name of the module with the kinds. It is imported once an object of the library shows
             up, and has two functions: ``kind_for(cls, store)`` gives the kind of a type, None if
-            it is like any other; ``is_leaf(cls)`` tells types whose objects never change. See
-            `docs/adding-a-library.md`.
+            it is like any other; ``is_leaf(cls)`` tells types whose objects never change. If
+            there is a function ``beside()``, it gives objects that were found to have changed
+            with those that were looked at. See `docs/adding-a-library.md`.
 
     Raises:
         BadInput: the package has kinds already, of another file.
@@ -228,6 +229,7 @@ class Kinds:
         self._store = store
         self._classes = ClassChoice(home)
         self._known: dict[int, tuple[type, Kind | None]] = {}
+        self._beside: dict[str, Callable[[], Iterable[object]]] = {}
         self.modules = ModuleChoice(home, self.folder)
         exact: dict[type, Kind] = {
             **EXACT,
@@ -261,6 +263,10 @@ class Kinds:
         if known is None:
             known = self._known[id(cls)] = cls, self._find(cls)
         return known[1]
+
+    def beside(self) -> list[object]:
+        """Give objects that were found to have changed with those that were looked at."""
+        return [value for find in self._beside.values() for value in find()]
 
     def named(self, cls: type) -> Kind:
         """Give the kind of recorded objects of a type: what `name_of` says, read back.
@@ -305,6 +311,8 @@ class Kinds:
             file = NAMELESS.get(name) or _file_for(name[0].partition(".")[0])
             if file is not None:
                 library = import_module(file)
+                if hasattr(library, "beside"):
+                    self._beside[file] = library.beside
                 if library.is_leaf(base):
                     return None
                 kind: Kind | None = library.kind_for(cls, self._store)

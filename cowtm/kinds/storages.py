@@ -10,7 +10,7 @@ import ctypes
 import os
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -253,6 +253,77 @@ def _count_on(storage: Any, versions: Mapping[int, int]) -> None:
         for number, tensor in _counting(storage).items():
             if versions.get(number, tensor._version) != tensor._version:  # noqa: SLF001
                 set_versions((tensor,), (versions[number],))
+
+
+class _Wanting(weakref.ref[Any]):
+    """A tensor that wants gradients, and what it had counted when it was looked at."""
+
+    __slots__ = ("version",)
+    version: int
+
+
+class _Siblings:
+    """The tensors over one storage that want gradients, and what one knows of their counts."""
+
+    __slots__ = ("tensors", "versions")
+
+    def __init__(self) -> None:
+        self.tensors: dict[int, _Wanting] = {}
+        self.versions: set[int] = set()
+
+
+_SIBLINGS: dict[int, _Siblings] = {}
+"""By the addresses of storages."""
+
+_MOVED: list[_Wanting] = []
+
+
+def note_version(tensor: Any, storage: Any) -> None:
+    """Find out whether tensors that want gradients have counted what was written through another.
+
+    Tensors that share a count have the same; so one that is known tells that none of them moved.
+    """
+    address: int = storage._cdata  # noqa: SLF001
+    siblings = _SIBLINGS.get(address)
+    if tensor.is_inference() or not (siblings or tensor.requires_grad):
+        return
+    if siblings is None:
+        siblings = _SIBLINGS[address] = _Siblings()
+    there, version = siblings.tensors, tensor._version  # noqa: SLF001
+    if tensor.requires_grad:
+        known = there.get(id(tensor))
+        if known is None or known() is not tensor:
+            known = there[id(tensor)] = _Wanting(tensor, _forgetting(address, id(tensor)))
+        known.version = version
+    if version in siblings.versions:
+        return
+    siblings.versions = {version}
+    for known in list(there.values()):
+        held = known()
+        if held is not None and held._version != known.version:  # noqa: SLF001
+            known.version = held._version  # noqa: SLF001
+            _MOVED.append(known)
+        siblings.versions.add(known.version)
+
+
+def _forgetting(address: int, key: int) -> Callable[[_Wanting], None]:
+    """Have a tensor that is gone not be looked for."""
+
+    def forget(wanting: _Wanting) -> None:
+        there = _SIBLINGS.get(address)
+        if there is not None and there.tensors.get(key) is wanting:
+            del there.tensors[key]
+            if not there.tensors:
+                del _SIBLINGS[address]
+
+    return forget
+
+
+def counted() -> list[Any]:
+    """Give the tensors that were found to have counted, each once."""
+    moved = [held for wanting in _MOVED if (held := wanting()) is not None]
+    _MOVED.clear()
+    return moved
 
 
 set_versions: Any = torch._C._autograd._unsafe_set_version_counter  # noqa: SLF001

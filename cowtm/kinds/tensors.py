@@ -33,7 +33,9 @@ from cowtm.kinds.reference import ReferenceKind
 from cowtm.kinds.storages import (
     StorageKind,
     bytes_in,
+    counted,
     note_counting,
+    note_version,
     plainly,
     recorded_bytes,
     set_versions,
@@ -221,13 +223,14 @@ class TensorKind(Kind):
         with torch._C.DisableTorchFunction():  # noqa: SLF001
             members = members_of(value)
             header = Header(value, members)
-            if members[0] is not value and value.grad_fn is not None:
+            if members[0] is not value and way_back(value) is not None:
                 msg = "it is sparse, and has an autograd graph"
                 raise NotCapturable(msg)
             storages = [member.untyped_storage() for member in members]
             if members[0] is value:
                 note_counting(value, storages[0])
-            grad = value.grad if value.is_leaf or value.retains_grad else None
+                note_version(value, storages[0])
+            grad = value.grad if way_back(value) is None or value.retains_grad else None
             return [
                 type(value),
                 header,
@@ -242,7 +245,7 @@ class TensorKind(Kind):
 
     def _graph_of(self, value: Any) -> Any:
         """Give what stands for the graph of a tensor, the same as long as it has that graph."""
-        node = value.grad_fn
+        node = way_back(value)
         if node is None:
             return None
         if isinstance(node, _LOST):
@@ -307,7 +310,7 @@ class TensorKind(Kind):
                 value.__class__ = cls
             with plainly(inference=header.inference):
                 displaced: list[Any] = [getattr(value, name) for name in _HOOKS]
-                if graph is None and value.grad_fn is not None:
+                if graph is None and way_back(value) is not None:
                     value.detach_()
                 if graph is None and value.requires_grad > header.requires_grad:
                     value.requires_grad_(requires_grad=False)
@@ -403,6 +406,18 @@ def members_of(value: Any) -> list[Any]:
         return [value.ccol_indices(), value.row_indices(), value.values()]
 
 
+def way_back(value: Any) -> Any:
+    """Return what autograd goes back by from a tensor; nothing from a leaf.
+
+    A view that was made where no gradients were wanted has none either: once it was written to,
+    torch refuses to say so.
+    """
+    try:
+        return value.grad_fn
+    except RuntimeError:
+        return None
+
+
 def _without_graph(cls: type, made: Any, what: Any) -> Any:
     """Give a tensor a graph that says that it is lost."""
     with torch.enable_grad():
@@ -433,7 +448,7 @@ def _set_gradient(value: Any, header: Header, grad: Any) -> object:
     """Set the gradient of a tensor; returns the one it had."""
     if header.retains_grad and not value.retains_grad:
         value.retain_grad()
-    if not value.is_leaf and not value.retains_grad:
+    if way_back(value) is not None and not value.retains_grad:
         return None
     displaced = value.grad
     if displaced is not grad:
@@ -480,6 +495,11 @@ _LEAVES: tuple[type, ...] = (
     torch.iinfo,
 )
 """Immutable types of torch's."""
+
+
+def beside() -> list[Any]:
+    """Give the tensors that have counted what was written through another."""
+    return counted()
 
 
 def is_leaf(cls: type) -> bool:

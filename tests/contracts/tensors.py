@@ -31,6 +31,10 @@ class Net(nn.Module):
 class Marked(torch.Tensor):
     pass
 
+@torch.no_grad()
+def plain_view(b):
+    return [b, b[1:]]
+
 class Data(torch.utils.data.Dataset):
     def __init__(self):
         self.seen = []
@@ -201,7 +205,7 @@ LENT = {
         ("x[0][0] = 5", "x[1][1] = 6", "x[2][1] = 7", "x[3][2] = 8"),
     ),
     "under an array that is locked": Example(
-        "[t := torch.arange(4.0), t.numpy()]", ("x[1].flags.writeable = False",), in_place=False
+        "[t := torch.arange(4.0), t.numpy()]", ("x[1].flags.writeable = False", "x[0][0] = 5")
     ),
     "under an array alone": Example("torch.arange(4.0).numpy()", ("x[0] = 5", "x += 1")),
     "there and back": Example(
@@ -242,6 +246,10 @@ GRADIENTS = {
         ("x[2].backward()", "x.append(x[1][1:])"),
         copies=False,
         by_reference="an autograd graph",
+    ),
+    "view made without gradients": Example(
+        "plain_view(torch.ones(3, requires_grad=True))",
+        ("with torch.no_grad(): x[1].add_(5)", "with torch.no_grad(): x[0].mul_(2)"),
     ),
     "graph of a view": Example(
         "(lambda b: [b, b[1:]])(torch.ones(3, requires_grad=True))",
@@ -465,14 +473,14 @@ def tensor(walk: Any, value: Any) -> tuple[Any, ...]:
             tuple(value.size()),
             value.requires_grad,
             value.retains_grad,
-            value.is_leaf,
+            _is_leaf(value),
             value.is_inference(),
             # Tensors over one memory share it. It is there for gradients, to which differences
             # matter alone: a cell that runs again goes on from where the count is.
             ("count", "itself", value._version)
             if value.requires_grad and not value.is_inference()
             else 0,
-            walk.token(value.grad if value.is_leaf or value.retains_grad else None),
+            walk.token(value.grad if _is_leaf(value) or value.retains_grad else None),
             walk.token(value._backward_hooks),
             walk.token(value._post_accumulate_grad_hooks),
             walk.attributes(value),
@@ -492,6 +500,14 @@ def tensor(walk: Any, value: Any) -> tuple[Any, ...]:
             value.is_neg(),
             walk.token(value.untyped_storage()),
         )
+
+
+def _is_leaf(value: Any) -> bool:
+    """Tell whether a tensor has no graph: torch refuses to, of views made without gradients."""
+    try:
+        return bool(value.is_leaf)
+    except RuntimeError:
+        return True
 
 
 def _plain(value: Any) -> Any:
