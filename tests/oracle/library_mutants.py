@@ -33,7 +33,7 @@ LIBRARY_MUTANTS: dict[str, tuple[str, Mutant]] = {
         "gradients and autograd",
         Mutant(
             "cowtm.kinds.tensors:TensorKind.parts",
-            "grad = value.grad if value.is_leaf or value.retains_grad else None",
+            "grad = value.grad if way_back(value) is None or value.retains_grad else None",
             "grad = None",
         ),
     ),
