@@ -330,7 +330,10 @@ def _view(cls: type, header: Header, root: Any) -> Any:
         memory = _as_lent(root, header) if is_lent else bytes_of(root)
         plain = np.ndarray(header.shape, header.dtype, memory, header.offset, header.strides)
     made = plain if cls is np.ndarray else plain.view(cls)
-    set_writeable(made, wanted=header.writeable)
+    if is_array(root):  # which may be locked now
+        set_writeable(made, wanted=header.writeable)
+    else:  # whether it may be written at all is not ours to say
+        _flags.__get__(made).writeable = header.writeable
     return made
 
 

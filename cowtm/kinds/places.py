@@ -158,10 +158,10 @@ def memory_between(low: int, high: int) -> memoryview:
 
 
 def set_writeable(value: Any, *, wanted: bool) -> None:
-    """Set the flag of an array to what it was at some time.
+    """Set the flag of an array over memory that could be written through it at some time.
 
-    numpy refuses where it does not see that the memory may be written: where the array that owns it
-    may not be now, behind `as_strided`, in memory of other libraries.
+    numpy refuses where it does not see that: where the array that owns the memory may not be
+    written now, behind `as_strided`, in memory of other libraries.
     """
     flags = _flags.__get__(value)
     if flags.writeable == wanted:
