@@ -190,6 +190,18 @@ def test_data_that_changed_since_is_that_of_the_graph_again(
     assert session.names["w"].grad.tolist() == [0.0, 1.0, 2.0]
 
 
+def test_counts_go_forward_too(session: Session) -> None:
+    """A base that wants no gradients, a view of it that does, and one that does not."""
+    session.cell("t = torch.arange(4.0).reshape(2, 2); u = t[:, 0]")
+    session.cell("t.requires_grad_();")
+    session.cell("u[0] = 2")
+    number, count = session.last.number, session.names["t"]._version
+    for goal in (number - 2, number, number - 1, number):
+        session.cell(f"tm.past({goal})")
+        assert session.tm.audit() == ()
+    assert session.names["t"]._version == count == 1
+
+
 BESIDE = {
     "a view from before": "w = torch.ones(3); beside = w[:2]; w.requires_grad_()",
     "a view": "w = torch.ones(3, requires_grad=True)\nwith torch.no_grad(): beside = w[:2]",

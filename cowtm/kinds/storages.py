@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
+import xxhash
 from torch import Tensor, UntypedStorage
 
-from cowtm.chunks import ChunkStore, write_back
+from cowtm.chunks import Chunk, ChunkStore, write_back
 from cowtm.kinds import places
 from cowtm.kinds.base import (
     ByValue,
@@ -51,25 +52,27 @@ class Memory(ByValue):
         size: bytes.
         shared: whether other processes may have it too.
         offset: where in the memory of its owner it begins; 0 if it has none.
+        held: digest of its chunks: counts are recorded anew with what they count.
         versions: how often autograd saw it change, as each tensor over it counts; those that want
             gradients say it themselves.
 
     """
 
-    __slots__ = ("device", "offset", "shared", "size", "versions")
+    __slots__ = ("device", "held", "offset", "shared", "size", "versions")
 
-    def __init__(self, value: Any, owner: Any) -> None:
+    def __init__(self, value: Any, owner: Any, chunks: Sequence[Chunk] = ()) -> None:
         self.device: str = str(value.device)
         self.size: int = value.nbytes()
         self.shared: bool = self.device == "cpu" and value.is_shared()
         self.offset: int = 0
         if owner is not None:
             self.offset = value.data_ptr() - places.root_address(owner)
+        self.held: bytes = xxhash.xxh3_128_digest(b"".join(chunk.digest for chunk in chunks))
         self.versions = _versions(value)
 
     def key(self) -> tuple[object, ...]:
         """Return what two are compared by."""
-        return self.device, self.size, self.shared, self.offset
+        return self.device, self.size, self.shared, self.offset, self.held
 
     def matches(self, other: Any) -> bool:
         """Tell whether the two say the same; counts alone are no change."""
@@ -97,7 +100,7 @@ class StorageKind(Kind):
             raise NotCapturable(msg)
         owner = owner_of(value)
         chunks = [] if owner is not None else self.store.split(bytes_in(on_host(value)), ITEMSIZE)
-        memory = Memory(value, owner)
+        memory = Memory(value, owner, chunks)
         return [type(value), memory, owner, len(chunks), *chunks, *self.layout.read(value)]
 
     def same(self, old: object, new: object) -> bool:
