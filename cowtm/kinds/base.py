@@ -61,8 +61,8 @@ class ByValue:
         raise NotImplementedError
 
 
-class Held(ByValue):
-    """An object that is kept itself, not its contents; two are the same if they are one."""
+class Itself(ByValue):
+    """An object itself, not its contents; two are the same if they are one."""
 
     __slots__ = ("value",)
 
@@ -71,7 +71,13 @@ class Held(ByValue):
 
     def matches(self, other: Any) -> bool:
         """Tell whether two are the same one."""
-        return isinstance(other, Held) and self.value is other.value
+        return type(other) is type(self) and self.value is other.value
+
+
+class Held(Itself):
+    """One that pages do not hold: another process makes one anew, if it can."""
+
+    __slots__ = ()
 
 
 class Kind:

@@ -19,6 +19,7 @@ from cowtm.kinds import models
 from cowtm.kinds.base import (
     ByValue,
     Commit,
+    Itself,
     Kind,
     class_dict,
     differ,
@@ -84,17 +85,10 @@ def _is_made_by_ctypes(cls: type) -> bool:
     )
 
 
-class Member(ByValue):
+class Member(Itself):
     """A member of an enumeration: its class has it, in whatever process."""
 
-    __slots__ = ("value",)
-
-    def __init__(self, value: enum.Enum) -> None:
-        self.value = value
-
-    def matches(self, other: Any) -> bool:
-        """Tell whether it is the same one."""
-        return self.value is other.value
+    __slots__ = ()
 
 
 class MemberKind(Kind):

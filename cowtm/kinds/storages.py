@@ -279,6 +279,7 @@ _SIBLINGS: dict[int, _Siblings] = {}
 """By the addresses of storages."""
 
 _MOVED: list[_Wanting] = []
+"""Those that were found to have counted, until `counted` gives them."""
 
 
 def note_version(tensor: Any, storage: Any) -> None:
