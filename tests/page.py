@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -89,9 +88,8 @@ class Page:
 
     def wait(self, until: Callable[[], bool]) -> None:
         """Take in what the kernel sends until something is so."""
-        end = time.monotonic() + PATIENCE
         while not until():
-            message = self.kernel.client.get_iopub_msg(timeout=end - time.monotonic())
+            message = self.kernel.message()
             cell = self._cells[message["parent_header"].get("msg_id", "")]
             kind, content = message["msg_type"], message["content"]
             if kind == "status":

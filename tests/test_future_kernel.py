@@ -97,7 +97,7 @@ class Notebook:
     def _gather(self, request: str) -> Shown:
         """Take what all cells show until one of them is done."""
         while True:
-            message = self._kernel.client.get_iopub_msg(timeout=PATIENCE)
+            message = self._kernel.message()
             parent = message["parent_header"].get("msg_id")
             kind, content = message["msg_type"], message["content"]
             self._shown.setdefault(parent, Shown()).take(kind, content)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import queue
+import signal
 import threading
+import time
 import weakref
 from concurrent.futures import CancelledError, wait
 from typing import TYPE_CHECKING, Any
@@ -85,6 +87,25 @@ def test_results_are_bound_between_cells(session: Session) -> None:
     assert str(lettered).endswith(("a", "b"))
     found = session.cell(f"_{lettered}, Out['{lettered}'], _{numbered.number}").value
     assert found == ([1, 2], [1, 2], "a")
+
+
+def test_an_interrupt_that_came_just_before_the_wait_ends_it(session: Session) -> None:
+    """Python does not notice one while it waits for a lock, unless that is what it interrupts."""
+    session.cell(f"%%future\n{LONG}")
+    job = session.tm.jobs[-1]
+
+    def interrupt(before: int) -> None:
+        while len(job._waiters) == before:
+            time.sleep(0.01)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # no system call of the waiter's
+
+    for wait_for in (job.result, job.exception):
+        thread = threading.Thread(target=interrupt, args=(len(job._waiters),))
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            wait_for()
+        thread.join()
+    assert not job.done()
 
 
 def test_jobs_of_a_cell_are_numbered_without_gaps(session: Session) -> None:
@@ -698,7 +719,7 @@ def shown_in(kernel: Kernel, source: str, text: str, times: int = 1) -> list[tup
     request = kernel.start(source)
     found: list[tuple[str, str]] = []
     while True:
-        message = kernel.client.get_iopub_msg(timeout=PATIENCE)
+        message = kernel.message()
         if message["parent_header"].get("msg_id") != request:
             continue
         content = message["content"]

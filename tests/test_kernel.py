@@ -8,9 +8,9 @@ import re
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pexpect
 import pytest
@@ -27,6 +27,13 @@ PATIENCE = 60
 
 REQUEST: dict[str, Any] = {"silent": False, "store_history": True, "user_expressions": {}}
 """What every request to run a cell has; older kernels insist on all of it."""
+
+LAUNCH = """
+import faulthandler, runpy, signal, sys
+faulthandler.register(signal.SIGUSR2, open(sys.argv.pop(1), "w"))
+runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+"""
+"""Starts a kernel that writes the stacks of its threads to a file when it is asked to."""
 
 
 @dataclass(slots=True)
@@ -48,9 +55,10 @@ class Reply:
 class Kernel:
     """A kernel and a client."""
 
-    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient, stacks: Path) -> None:
         self.manager = manager
         self.client = client
+        self.stacks = stacks
 
     def start(self, source: str) -> str:
         """Send a cell; returns the id of the request."""
@@ -64,9 +72,8 @@ class Kernel:
     def wait_for(self, request: str, text: str | None = None) -> Reply:
         """Gather what a cell sends until it is done, or until it has printed a text."""
         reply = Reply()
-        end = time.monotonic() + PATIENCE
         while True:
-            message = self.client.get_iopub_msg(timeout=end - time.monotonic())
+            message = self.message()
             if message["parent_header"].get("msg_id") != request:
                 continue
             content = message["content"]
@@ -82,6 +89,19 @@ class Kernel:
                     return reply
             if text is not None and text in reply.text:
                 return reply
+
+    def message(self) -> dict[str, Any]:
+        """Take the next message that shows something; without one, tell where the kernel hangs."""
+        for _ in range(PATIENCE):  # looks, not seconds: the whole machine may have stood still
+            with suppress(queue.Empty):
+                message: dict[str, Any] = self.client.get_iopub_msg(timeout=1)
+                return message
+        process = cast("Any", self.manager.provisioner).process
+        if process.poll() is not None:
+            pytest.fail(f"the kernel has ended, with {process.returncode}")
+        process.send_signal(signal.SIGUSR2)
+        time.sleep(1)
+        pytest.fail(f"the kernel shows nothing more:\n{self.stacks.read_text()}")
 
     def run(self, source: str) -> Reply:
         """Run a cell to its end."""
@@ -112,16 +132,18 @@ def new_kernel(folder: Path) -> Iterator[Kernel]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
             patch.setenv(name, str(folder / name.lower()))
-        manager = KernelManager()
+        # no ports: another process could take one between its choice and its use
+        manager = KernelManager(transport="ipc", ip=str(folder / "kernel"))
         # this very Python, whatever kernels are installed
         spec: Any = manager.kernel_spec
-        spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        stacks = folder / "stacks"
+        spec.argv = [sys.executable, "-c", LAUNCH, str(stacks), "-f", "{connection_file}"]
         manager.start_kernel()
         client = manager.client()
         client.start_channels()
         try:
             client.wait_for_ready(timeout=PATIENCE)
-            yield Kernel(manager, client)
+            yield Kernel(manager, client, stacks)
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_kernel import PATIENCE, Kernel, new_kernel
+from test_kernel import Kernel, new_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def heard(kernel: Kernel, source: str) -> list[dict[str, Any]]:
     request = kernel.start(source)
     said: list[dict[str, Any]] = []
     while True:
-        message = kernel.client.get_iopub_msg(timeout=PATIENCE)
+        message = kernel.message()
         if message["parent_header"].get("msg_id") != request:
             continue
         content = message["content"]

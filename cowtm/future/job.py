@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -34,6 +34,10 @@ LOCAL = "local"
 """Where jobs run: on this machine, unless something else is said."""
 
 OVER = frozenset({DONE, FAILED, CANCELLED, DIED})
+
+GLANCE = 0.2
+"""Seconds after which who waits for a job looks whether somebody has interrupted the wait: Python
+does not notice an interrupt that comes just before it begins to wait until the wait is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,13 @@ class _Nobody:
         raise Unhooked
 
     again = merge = stop
+
+
+def see_through(jobs: Iterable[Job]) -> None:
+    """Wait until jobs are over, or until an interrupt."""
+    left: set[Future[Any]] = set(jobs)
+    while left:
+        left = wait(left, GLANCE).not_done
 
 
 ICONS = {QUEUED: "○", RUNNING: "▶", DONE: "✓", FAILED: "✗", CANCELLED: "■", DIED: "✗"}
@@ -195,6 +206,8 @@ class Job(Report, Future[Any]):
             BaseException: what ended its cell.
 
         """
+        if timeout is None:
+            see_through([self])
         try:
             return super().result(timeout)
         finally:
@@ -211,6 +224,8 @@ class Job(Report, Future[Any]):
             CancelledError: it was cancelled.
 
         """
+        if timeout is None:
+            see_through([self])
         try:
             return super().exception(timeout)
         finally:

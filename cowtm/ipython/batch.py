@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any
 
 from cowtm.errors import BadInput, CowtmError, JobFailed
-from cowtm.future.job import FAILED, Job
+from cowtm.future.job import FAILED, Job, see_through
+from cowtm.interrupts import deferred_interrupts
 
 if TYPE_CHECKING:
     from cowtm.ipython.config import TimeMachine as Settings
@@ -60,12 +60,10 @@ class Batch:
                 "%config TimeMachine.background = 'wait' runs it in the background and waits for it"
             )
         if where == ALWAYS or (where == AUTO and not self._frontend.drops_late_output):
-            start()
+            _start(start)
             return
         with self._frontend.waiting():
-            started = start()
-            jobs = [started] if isinstance(started, Job) else [*started]
-            _see_through(jobs)
+            jobs = _run(start)
         ends = [(job, error) for job in jobs if (error := _error_of(job)) is not None]
         for job, _ in ends[1:]:  # the first is shown as the cell's own
             self._frontend.replay(_errors_in(job), None)
@@ -73,15 +71,26 @@ class Batch:
             raise ends[0][1]
 
 
-def _see_through(jobs: list[Job]) -> None:
-    """Wait until jobs are over; an interrupt of the cell that waits ends them."""
+def _start(start: Callable[[], Job | Iterable[Job]]) -> list[Job]:
+    """Start jobs, all of them even if an interrupt comes between."""
+    with deferred_interrupts():
+        started = start()
+        return [started] if isinstance(started, Job) else [*started]
+
+
+def _run(start: Callable[[], Job | Iterable[Job]]) -> list[Job]:
+    """Start jobs and wait until they are over; an interrupt ends them."""
+    jobs: list[Job] = []
     try:
-        wait(jobs)
+        with deferred_interrupts():
+            jobs += _start(start)
+        see_through(jobs)
     except KeyboardInterrupt:
         for job in jobs:
             job.cancel()
-        wait(jobs)
+        see_through(jobs)
         raise
+    return jobs
 
 
 def _errors_in(job: Job) -> list[Output]:
