@@ -92,10 +92,13 @@ class Kernel:
 
     def message(self) -> dict[str, Any]:
         """Take the next message that shows something; without one, tell where the kernel hangs."""
-        for _ in range(PATIENCE):  # looks, not seconds: the whole machine may have stood still
+        for look in range(PATIENCE):  # not seconds: the whole machine may have stood still
             with suppress(queue.Empty):
                 message: dict[str, Any] = self.client.get_iopub_msg(timeout=1)
                 return message
+            if look == PATIENCE // 2:
+                # ipykernel 7 may leave a request unread until the next comes (its issue 1554)
+                self.client.kernel_info()
         process = cast("Any", self.manager.provisioner).process
         if process.poll() is not None:
             pytest.fail(f"the kernel has ended, with {process.returncode}")
