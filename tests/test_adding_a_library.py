@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from programs import run_python
 
 from cowtm.errors import BadInput
 from cowtm.kinds import register
@@ -32,15 +31,7 @@ def run(folder: Path, program: str, **changed: str) -> subprocess.CompletedProce
     """
     for name, text in FILES.items():
         (folder / name).write_text(changed.get(name.removesuffix(".py"), text), encoding="utf-8")
-    return subprocess.run(
-        [sys.executable, "-c", program, *OPTIONS],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,  # it may fail: the test looks
-    )
+    return run_python(program, *OPTIONS, modules=folder, folder=folder)
 
 
 REGISTERED = "import register, sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"

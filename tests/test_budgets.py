@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from programs import said_by
 from recording import Recording
 
 import cowtm
@@ -53,18 +50,9 @@ def full(journal: Journal | None, pages: int = 0) -> None:
     journal._database.execute(f"PRAGMA max_page_count={count + pages}")
 
 
-def run_python(script: str, *arguments: str) -> Any:
+def found_by(script: str, *arguments: str) -> Any:
     """Run a script in a process of its own; returns what it printed last, read as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(said_by(script, *arguments)[-1])
 
 
 # -- what users write ------------------------------------------------------------------------------
@@ -190,8 +178,8 @@ def test_the_budget_bounds_what_recording_adds_to_the_process(
     setup, source, count, budget, every = workload
     spill = str(tmp_path / "spill")
     given = (setup, source, str(count), str(budget * MIB), str(every), spill)
-    plain_most, plain_rest, _ = run_python(MEASURED, "plain", *given)
-    most, rest, wrong = run_python(MEASURED, "recorded", *given)
+    plain_most, plain_rest, _ = found_by(MEASURED, "plain", *given)
+    most, rest, wrong = found_by(MEASURED, "recorded", *given)
     assert wrong == []
     assert rest - plain_rest < budget * MIB + ALLOWANCE
     assert most - plain_most < budget * MIB + ALLOWANCE
@@ -222,7 +210,7 @@ CLEARED = """
 
 def test_what_is_cleared_is_given_back_to_the_system(tmp_path: Path) -> None:
     """By the books and by what the process takes."""
-    grown, left, held, rest = run_python(CLEARED, str(tmp_path / "spill"))
+    grown, left, held, rest = found_by(CLEARED, str(tmp_path / "spill"))
     array = 20_000_000
     assert held > 20 * array > grown / 1.5
     assert grown > 20 * array * 0.8

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from journals import fill
+from programs import said_by
 
 from cowtm.__main__ import main
 from cowtm.journal import Journal, StateRow
@@ -100,11 +99,7 @@ def test_nothing_in_it_is_unpickled(tmp_path: Path) -> None:
         "import sys; from cowtm.__main__ import main; code = main(['show', sys.argv[1]]);"
         "print('cloudpickle' in sys.modules); sys.exit(code)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "False"
+    assert said_by(script, path)[-1] == "False"
 
 
 def test_text_of_others_can_not_move_the_cursor(

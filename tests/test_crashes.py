@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from programs import run_python, said_by
 from recording import Recording
 
 import cowtm
@@ -218,14 +219,7 @@ os.kill(os.getpid(), 9)
 
 def test_a_process_at_the_limit_of_its_memory_saves_what_it_can(tmp_path: Path) -> None:
     """A cell that fails for want of memory is a cell like any other."""
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(tmp_path / "journals")],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-    )
+    done = run_python(LIMITED, tmp_path / "journals")
     assert done.stdout, done.stderr
     failed, path, last = done.stdout.split()
     assert failed == "8"
@@ -250,16 +244,8 @@ def test_a_journal_that_is_being_written_is_refused_to_another_process(tmp_path:
         "except cowtm.errors.JournalInUse as error:\n    print(error)\n"
         "print(sorted(recording.home.keys() - {'__name__'})[-1:])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(path)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-    )
-    looked, refusal, *_ = done.stdout.splitlines()
-    assert looked == "[1, 2]", done.stderr
+    looked, refusal, *_ = said_by(script, path)
+    assert looked == "[1, 2]"
     assert f"{path} is being written by process {os.getpid()}" in refusal
     with pytest.raises(JournalInUse):
         Journal.open(path, write=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from programs import said_by
 from recording import Recording
 from session import Session, new_session
 from test_kernel import new_kernel
@@ -194,16 +192,9 @@ def test_a_figure_from_before_another_process_is_that_of_pyplot(
     recording.cell("after = 1")
     recording.tm.save(tmp_path / "saved.cowtm")
     recording.close()
-    done = subprocess.run(
-        [sys.executable, "-c", RESUMED, str(tmp_path / "saved.cowtm"), source],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-    )
+    said = said_by(RESUMED, tmp_path / "saved.cowtm", source)
     states = [0, 1, 2, 3, 5, 10]
-    assert done.stdout.splitlines() == ["[1] True 1", f"{left} () {states}"], done.stderr
+    assert said == ["[1] True 1", f"{left} () {states}"]
 
 
 def test_in_a_notebook(tmp_path: Path) -> None:

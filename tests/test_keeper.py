@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import textwrap
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from programs import run_python
 from recording import Recording
 from session import new_session
 
@@ -101,18 +98,6 @@ def full(journal: Journal, pages: int = 0) -> None:
     """Have a journal take no more than some pages, as on a disk that is nearly full."""
     (count,) = journal._database.execute("PRAGMA page_count")[0]
     journal._database.execute(f"PRAGMA max_page_count={count + pages}")
-
-
-def run_python(script: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a process of its own, beside the tests."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), **env},
-    )
 
 
 def journals(folder: Path) -> list[Path]:

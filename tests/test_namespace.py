@@ -8,7 +8,6 @@ import gc
 import importlib.util
 import json
 import pickle
-import subprocess
 import sys
 import textwrap
 import threading
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from programs import said_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -1062,15 +1062,8 @@ print(blocks() - before)
 
 def test_nothing_leaks(native_module: NativeModule) -> None:
     """A hundred more rounds of everything leave no more blocks of memory behind."""
-    done = subprocess.run(
-        [sys.executable, "-c", LEAK_SCRIPT, native_module.TrackingNamespace.__module__],
-        cwd=__file__.rpartition("/")[0] or ".",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert abs(int(done.stdout)) < 10
+    [left] = said_by(LEAK_SCRIPT, native_module.TrackingNamespace.__module__)
+    assert abs(int(left)) < 10
 
 
 def test_threads_share_a_view(native_module: NativeModule) -> None:

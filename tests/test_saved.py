@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +14,7 @@ from contracts import CASES as CONTRACTS
 from contracts import provide
 from elsewhere import elsewhere, of_variables, variables_form
 from notebook_code import CASES
+from programs import run_python
 from test_estimators import CLASSIFIERS, ESTIMATORS
 from test_frames import CHANGES, FRAMES, assert_same, frozen
 
@@ -213,15 +212,7 @@ print("answers:" + json.dumps(answers()))
 
 
 def _answers(what: str, path: Path) -> dict[str, list[str]]:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROCESS, what, str(path)],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
-        cwd=path.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = run_python(PROCESS, what, path, folder=path.parent)
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith("answers:"))
     found: dict[str, list[str]] = json.loads(line.removeprefix("answers:"))
