@@ -13,6 +13,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from cowtm.interrupts import GLANCE
+
 REST = 0.05
 """Seconds between two rounds of work, unless somebody waits for the second."""
 
@@ -98,7 +100,8 @@ class Background:
             self._waiting += 1
             self._wake.notify_all()
             try:
-                self._wake.wait_for(over)
+                while not self._wake.wait_for(over, GLANCE):
+                    pass
             finally:
                 self._waiting -= 1
 

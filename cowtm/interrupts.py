@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+GLANCE = 0.2
+"""Seconds after which who waits looks whether the wait was interrupted: an interrupt that comes
+just before it begins is not noticed by Python until it is over."""
+
 
 @contextmanager
 def deferred_interrupts() -> Iterator[None]:

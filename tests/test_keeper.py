@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +149,27 @@ def test_who_waits_is_let_go_when_it_ends() -> None:
     background.close()
     assert done.wait(SOON)
     waiter.join()
+
+
+def test_an_interrupt_that_came_just_before_a_wait_ends_it() -> None:
+    """The work goes on."""
+    gate = Gate(lambda: None)
+    background = Background(gate)
+
+    def interrupt() -> None:
+        while not background._waiting:
+            time.sleep(0.01)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # no system call of the waiter's
+
+    thread, done = run_in_thread(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        background.flush()
+    assert done.wait(SOON)
+    thread.join()
+    assert background.is_behind
+    gate.open()
+    background.flush()
+    background.close()
 
 
 def test_nothing_is_begun_after_the_end() -> None:

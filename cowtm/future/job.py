@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from cowtm.display import Report, Table, shorten, size_text, time_text
 from cowtm.errors import BadInput, Unhooked
+from cowtm.interrupts import GLANCE
 
 if TYPE_CHECKING:
     from cowtm.future.outputs import Outputs
@@ -34,10 +35,6 @@ LOCAL = "local"
 """Where jobs run: on this machine, unless something else is said."""
 
 OVER = frozenset({DONE, FAILED, CANCELLED, DIED})
-
-GLANCE = 0.2
-"""Seconds after which who waits for a job looks whether somebody has interrupted the wait: Python
-does not notice an interrupt that comes just before it begins to wait until the wait is over."""
 
 
 @dataclass(frozen=True, slots=True)
