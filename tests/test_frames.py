@@ -164,6 +164,18 @@ def test_copy_on_write_still_holds_after_travel(session: Session, way: str) -> N
     assert keys.tolist() == ([1, 2, 3] if PANDAS_3 else [77, 2, 3])
 
 
+def test_looking_makes_no_copy_of_what_is_looked_at(session: Session) -> None:
+    """A frame that lies in an array goes on writing there, whoever has a copy of it."""
+    session.cell("a = np.arange(3); df = pd.DataFrame({'k': a}, copy=False); ix = pd.Index(a)")
+    session.cell("df.iloc[0, 0] = 7")
+    copy = session.tm.vars(session.last.number, "a", "df", "ix")
+    session.cell("df.iloc[0, 0] = 9")
+    assert session.names["a"].tolist() == [9, 1, 2]
+    copy["df"].iloc[0, 0] = 5
+    assert copy["a"].tolist() == [5, 1, 2]
+    assert session.names["a"].tolist() == [9, 1, 2]
+
+
 @pytest.mark.parametrize("written", ["df.loc[0, 'b']", "co.iloc[0]"])
 def test_copy_on_write_holds_in_frames_that_lived_on(session: Session, written: str) -> None:
     """A frame put back into the memory that it shared knows of the other."""

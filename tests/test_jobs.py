@@ -108,6 +108,17 @@ def test_an_interrupt_that_came_just_before_the_wait_ends_it(session: Session) -
     assert not job.done()
 
 
+def test_every_job_has_all_magics(session: Session) -> None:
+    """However many jobs its worker had: IPython imports some when they are first used."""
+    magics = ("%pwd", "%%time\n1", "%%capture\n1", "%timeit -n1 -r1 1", "%who_ls", "%env PATH")
+    jobs = [session.tm.submit(source) for source in magics * 3]
+    assert [job.exception(PATIENCE) for job in jobs] == [None] * len(jobs)
+    undone = session.tm.submit("%alias_magic there pwd\n%there")
+    assert undone.result(PATIENCE) == jobs[0].result()
+    again = [session.tm.submit("%there") for _ in range(3)]
+    assert {job.status for job in again if job.exception(PATIENCE)} == {FAILED}
+
+
 def test_jobs_of_a_cell_are_numbered_without_gaps(session: Session) -> None:
     """What the cell did between two of them, such as binding a job to a name, is in between."""
     outcome = session.cell("a = tm.submit('x = 1'); b = tm.submit('y = 2'); c = tm.submit('3')")

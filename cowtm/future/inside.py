@@ -107,8 +107,8 @@ class _Worker:
     """The kernel's shell."""
     process: int
     """Its number: a process that a job forks off is none."""
-    magics: dict[str, dict[str, Any]]
-    """Kind -> name -> magic, before any job."""
+    magics: list[tuple[Any, Any]]
+    """What knows of magics, and what it knew before any job."""
     tape: Tape | None
     """What the last words of a job are on."""
     job: _Job | None = None
@@ -151,8 +151,17 @@ def prepare(shell: Any, modules: Iterable[str], version: str) -> None:
     for name in modules:
         with suppress(ImportError):
             import_module(name)
-    magics = {kind: dict(known) for kind, known in shell.magics_manager.magics.items()}
+    magics = [(known, known.copy()) for known in _of_magics(shell.magics_manager)]
     _worker = _Worker(shell, os.getpid(), magics, None if tape is None else tape_output(int(tape)))
+
+
+def _of_magics(manager: Any) -> list[Any]:
+    """Give the mappings and sets in which a shell knows its magics.
+
+    IPython imports a class of magics, from 9.18 on, when one of them is used; it knows for which
+    ones it did. Versions before have all from the beginning.
+    """
+    return [*manager.magics.values(), manager.registry, getattr(manager, "_loaded_lazy", set())]
 
 
 def installed() -> str:
@@ -315,9 +324,9 @@ def clear() -> bool:
     for name in set(sys.modules) - job.modules:
         if _is_users(name, sys.modules[name]):
             del sys.modules[name]
-    for kind, known in worker.magics.items():
-        shell.magics_manager.magics[kind].clear()
-        shell.magics_manager.magics[kind].update(known)
+    for known, before in worker.magics:
+        known.clear()
+        known.update(before)
     return Traces.of(shell).is_like(job.traces)
 
 

@@ -61,25 +61,6 @@ class ByValue:
         raise NotImplementedError
 
 
-class Itself(ByValue):
-    """An object itself, not its contents; two are the same if they are one."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def matches(self, other: Any) -> bool:
-        """Tell whether two are the same one."""
-        return type(other) is type(self) and self.value is other.value
-
-
-class Held(Itself):
-    """One that pages do not hold: another process makes one anew, if it can."""
-
-    __slots__ = ()
-
-
 class Kind:
     """How objects of one family are captured and restored.
 

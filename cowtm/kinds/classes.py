@@ -19,7 +19,6 @@ from cowtm.kinds import models
 from cowtm.kinds.base import (
     ByValue,
     Commit,
-    Itself,
     Kind,
     class_dict,
     differ,
@@ -85,10 +84,17 @@ def _is_made_by_ctypes(cls: type) -> bool:
     )
 
 
-class Member(Itself):
+class Member(ByValue):
     """A member of an enumeration: its class has it, in whatever process."""
 
-    __slots__ = ()
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def matches(self, other: Any) -> bool:
+        """Tell whether two are the same one."""
+        return type(other) is Member and self.value is other.value
 
 
 class MemberKind(Kind):

@@ -27,7 +27,6 @@ from cowtm.kinds.base import (
     ByValue,
     Commit,
     ContentOf,
-    Held,
     InstanceKind,
     Kind,
     Layout,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class BlockKind(Kind):
-    """One block of a frame: class, where its columns are, number of dimensions, values, sharing."""
+    """One block of a frame: class, where its columns are, number of dimensions, values, sharers."""
 
     name = "block"
     by_value = True
@@ -55,11 +54,11 @@ class BlockKind(Kind):
     def parts(self, value: Any) -> Sequence[object]:
         """Read the block."""
         placement = Placement(value.mgr_locs)
-        return [type(value), placement, value.ndim, value.values, Held(value.refs)]
+        return [type(value), placement, value.ndim, value.values, value.refs]
 
     def same(self, old: object, new: object) -> bool:
-        """Compare placements and what is known of sharing."""
-        if isinstance(old, Placement | Held):
+        """Compare placements."""
+        if isinstance(old, Placement):
             return old.matches(new)
         return type(old) is type(new) is int and old == new
 
@@ -70,7 +69,7 @@ class BlockKind(Kind):
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make the block."""
         cls, placement, ndim, values, refs = parts
-        return cls(values, placement=placement.make(), ndim=ndim, refs=refs.value)
+        return cls(values, placement=placement.make(), ndim=ndim, refs=refs)
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare pointing it at its values."""
@@ -80,10 +79,10 @@ class BlockKind(Kind):
             displaced = value.values, value.refs
             if displaced[0] is not values:
                 value.values = values
-            if displaced[1] is not refs.value:
+            if displaced[1] is not refs:
                 _leave(displaced[1], value)
-                refs.value.add_reference(value)
-                value.refs = refs.value
+                refs.add_reference(value)
+                value.refs = refs
             if not placement.matches(Placement(value.mgr_locs)):
                 value.mgr_locs = placement.make()
             if hasattr(value, "_cache"):  # the type of what it held
@@ -91,6 +90,24 @@ class BlockKind(Kind):
             return displaced
 
         return commit
+
+
+class SharersKind(Kind):
+    """Who shares some memory: blocks and indexes, which enter themselves when they are made."""
+
+    name = "what pandas knows of sharing"
+    frozen = True
+
+    def __init__(self, cls: type) -> None:
+        self.cls: type = cls
+
+    def parts(self, value: Any) -> Sequence[object]:
+        """There is nothing to read: those that share are asked."""
+        return [type(value)]
+
+    def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
+        """Make one that knows of nobody."""
+        return parts[0]()
 
 
 def _leave(refs: Any, value: Any) -> None:
@@ -476,6 +493,8 @@ def kind_for(cls: type, store: ChunkStore) -> Kind | None:  # noqa: ARG001
         return BlockKind(cls)
     if cls.__name__ in ("BlockManager", "SingleBlockManager"):
         return ManagerKind(cls)
+    if issubclass(cls, internals.BlockValuesRefs):
+        return SharersKind(cls)
     if issubclass(cls, Flags):
         return FlagsKind(cls)
     if cls.__name__ == "IntervalTree":

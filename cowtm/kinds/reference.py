@@ -248,7 +248,6 @@ QUIET: dict[tuple[str, str], str] = {
     ("logging", "Manager"): "the logging manager",
     ("IPython.core.interactiveshell", "InteractiveShell"): "the shell",
     ("traitlets.config.configurable", "SingletonConfigurable"): "an application",
-    ("pandas._libs.internals", "BlockValuesRefs"): "what pandas knows of sharing",
     ("pandas._libs.index", "IndexEngine"): "a look-up table of an index",
     ("pandas._libs.hashtable", "HashTable"): "a look-up table of an index",
 }

@@ -24,7 +24,6 @@ from cowtm.saved.births import (
     give_attributes,
     make_class,
 )
-from cowtm.saved.revival import Revival, revival_of
 
 if TYPE_CHECKING:
     from cowtm.chunks import Chunk
@@ -169,10 +168,6 @@ class Naming:
     def chunk(self, digest: bytes, size: int) -> Chunk:
         """Give the chunk of a digest."""
         return self._store.chunk(digest, size)
-
-    def call_for(self, value: Any) -> Revival | None:
-        """Give a call that makes an object anew which can't be pickled."""
-        return revival_of(value, PENDING, self._constants)
 
     def number_of(self, value: object) -> int | None:
         """Give the number of a recorded object, None for others."""

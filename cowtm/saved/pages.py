@@ -28,7 +28,7 @@ import cloudpickle
 
 from cowtm.chunks import Chunk
 from cowtm.errors import Damaged
-from cowtm.kinds.base import Held, Kind, class_dict, dead_reference, is_heap_type, name_of
+from cowtm.kinds.base import Kind, class_dict, dead_reference, is_heap_type, name_of
 from cowtm.kinds.functions import Globals
 from cowtm.kinds.opaque import ENDED
 from cowtm.kinds.reference import ReferenceKind, Unmade
@@ -46,9 +46,6 @@ MANY = 64
 """Slots that are looked through to find out whether they can be pickled by themselves."""
 
 PROTOCOL = 5
-
-Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
-"""A function and its arguments."""
 
 Name: TypeAlias = tuple[Any, ...] | int
 """What stands for an object: a node's number, or a tuple that begins with a word."""
@@ -88,9 +85,6 @@ class Process(Protocol):
 
     def chunk(self, digest: bytes, size: int) -> Chunk:
         """Give the chunk of a digest."""
-
-    def call_for(self, value: object) -> Call | None:
-        """Give a call that makes an object anew which can't be pickled."""
 
     def number_of(self, value: object) -> int | None:
         """Give the number of a recorded object, None for others."""
@@ -271,8 +265,6 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             return self._name_member
         if issubclass(cls, weakref.ref):
             return self._name_reference
-        if issubclass(cls, Held):
-            return self._name_held
         return None
 
     def _name_kind(self, kind: Any) -> Name:
@@ -345,12 +337,6 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
     def _name_reference(self, value: object) -> Name:
         self._page.lost.append("a weak reference")
         return "reference", *self._process.hold(value)
-
-    def _name_held(self, held: Held) -> Name:
-        call = self._process.call_for(held.value)
-        if call is None:
-            return self._hold(held)
-        return "anew", *self._process.hold(held.value), type(held), call
 
     def reducer_override(self, obj: Any) -> Any:
         """Have functions of the notebook use the namespace that they are read into."""
@@ -548,11 +534,6 @@ def _read_reference(process: Process, owner: str, number: int) -> Any:
     return process.held(owner, number, dead_reference)
 
 
-def _read_anew(process: Process, owner: str, number: int, cls: type, call: Call) -> Any:
-    function, arguments = call
-    return cls(process.held(owner, number, lambda: function(*arguments)))
-
-
 def _read_parameter(process: Process, owner: str, number: int, made: Made) -> Any:
     return process.held(owner, number, lambda: make(made))
 
@@ -595,7 +576,6 @@ _READERS: dict[str, Callable[..., Any]] = {
     "kind": _read_kind,
     "by reference": _read_by_reference,
     "reference": _read_reference,
-    "anew": _read_anew,
     "held": _read_held,
     "global": _read_global,
 }

@@ -32,9 +32,6 @@ _NEW: dict[type, Callable[[], Any]] = {
 }
 """Exact types of which a new one does what the old one did, but that nobody waits for it."""
 
-_NEW_BY_NAME = frozenset({("pandas._libs.internals", "BlockValuesRefs")})
-"""(module, name) of further such types, called without arguments."""
-
 
 def is_made_new(value: Any) -> bool:
     """Tell what another process has anew: what was waited for or kept in it is not there."""
@@ -62,8 +59,6 @@ def revival_of(value: Any, kind: Kind, constants: Constants) -> Revival | None:
             return make, ()
     if cls is threading.Condition:
         return threading.Condition, (vars(value).get("_lock"),)
-    if name_of(cls) in _NEW_BY_NAME:
-        return cls, ()
     if isinstance(value, logging.Logger):
         return logging.getLogger, (value.name,)
     return _by_name(value) if getattr(kind, "quiet", False) else None

@@ -499,6 +499,8 @@ class Walk:
             self.attributes(value),
         )
         if root is value or not _shows_memory(root):
+            if not (plain.flags.writeable or plain.dtype.hasobject) and _is_constant(root):
+                return *head, plain.tobytes("A")  # nobody can tell whose memory it is
             return *head, self.memory_of(plain)
         held = plain.tobytes() if not plain.dtype.hasobject else 0
         return *head, _address(plain) - _address(root), self.token(root), held
@@ -642,6 +644,17 @@ def _shows_memory(root: Any) -> bool:
     if isinstance(root, np.ndarray | np.void) or hasattr(type(root), "data_ptr"):
         return True
     return isinstance(root, mmap.mmap)
+
+
+def _is_constant(root: Any) -> bool:
+    """Tell memory that nobody writes to: polars copies before it writes to what others see."""
+    if type(root).__name__ == "PySeries":
+        return True
+    try:
+        with memoryview(root) as memory:
+            return memory.readonly
+    except TypeError:
+        return False
 
 
 def _address(value: Any) -> int:
