@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from time import perf_counter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -72,11 +72,11 @@ class _Hurried(Asizer):
 
     def __init__(self, seconds: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._deadline = time.perf_counter() + seconds
+        self._deadline = perf_counter() + seconds
 
     def _sizer(self, *arguments: Any) -> Any:
         """Measure one object with all it holds: this is called for each of them."""
-        if time.perf_counter() > self._deadline:
+        if perf_counter() > self._deadline:
             raise _OutOfTime
         return super()._sizer(*arguments)  # type: ignore[no-untyped-call]
 
@@ -87,11 +87,11 @@ def _measure(values: Mapping[str, Any]) -> tuple[dict[str, int], list[str]]:
     Each has an equal share of the time; those that need more get what the others leave.
     """
     measured: dict[str, int] = {}
-    end = time.perf_counter() + MEASURING
+    end = perf_counter() + MEASURING
     for _ in range(2):
         left = [name for name in values if name not in measured]
         for index, name in enumerate(left):
-            share = (end - time.perf_counter()) / (len(left) - index)
+            share = (end - perf_counter()) / (len(left) - index)
             size = _size_of(values[name], share)
             if size is not None:
                 measured[name] = size

@@ -21,12 +21,12 @@ import os
 import sqlite3
 import sys
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from cowtm.background import Background
@@ -412,13 +412,13 @@ class Keeper:
         if due or self._weighed.is_due(self.memory_budget // HASTE_SHARE):
             with self._lock:
                 states = self._timeline.values()
-            started = time.perf_counter()
+            started = perf_counter()
             deltas = [state.delta.contents for state in states if state.delta is not None]
             sides: list[Any] = [side for each in deltas for side in (each.before, each.after)]
             table, store = self._mirror.table, self._mirror.store
             contents = table.weigh(sides) + OVERHEAD * len(store)
             contents += sum(map(sys.getsizeof, [table, *sides]))
-            self._weighed.note(contents, time.perf_counter() - started)
+            self._weighed.note(contents, perf_counter() - started)
         return self.contents
 
     def _fit_memory(self) -> None:
@@ -569,11 +569,11 @@ class _Weighed:
         self.contents = contents
         self.since = 0
         self._cost = cost
-        self._when = time.perf_counter()
+        self._when = perf_counter()
 
     def is_due(self, much: int) -> bool:
         """Tell whether much came since, or so much time went by that weighing costs nothing."""
-        return self.since > much or time.perf_counter() - self._when >= DUTY * self._cost
+        return self.since > much or perf_counter() - self._when >= DUTY * self._cost
 
 
 def _about_bytes(state: State) -> int:

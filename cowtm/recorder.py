@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from time import perf_counter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -342,6 +342,22 @@ class Recorder:
             if ambient.name in delta.bindings.before and ambient.name not in self.mirror.bindings:
                 ambient.reset()
 
+    def settle(self) -> None:
+        """Put back what was changed by the end of what a travel let go of.
+
+        Destructors and ``finally`` clauses run when all is in place, and may change some of it:
+        a count of the objects that there are, mostly.
+        """
+        if not self.mirror.kinds.has_destructors:
+            return
+        changed = self.capture(result=KEEP, everything=True).delta
+        if changed.bindings or changed.contents.after:
+            back = changed.inverse()
+            self.mirror.restore(back, self.unsaved.__contains__)
+            self.travelled(back)
+        else:
+            self._left_over = changed  # garbage
+
     def merged(self, delta: Delta, names: Iterable[str]) -> None:
         """Take note that the mirror was changed by `delta`, which is to be part of the next state.
 
@@ -382,9 +398,9 @@ class Recorder:
                 self._last_check.pop(name, None)
                 work.changed.add(name)
         # What was bound is walked here, so that no other name is taken for the one that changed.
-        started = time.perf_counter()
+        started = perf_counter()
         table.check("")
-        took = time.perf_counter() - started
+        took = perf_counter() - started
         self._last_check.update(dict.fromkeys(work.checked, took))
 
     def _bind_module(self, value: object) -> None:
@@ -450,11 +466,11 @@ class Recorder:
         if type(table.bindings[name]) is not Node:
             return
         changes = table.changes
-        started = time.perf_counter()
+        started = perf_counter()
         table.check(name)
         for value in self.mirror.kinds.beside():
             table.check_object(value)
-        self._last_check[name] = max(took, time.perf_counter() - started)
+        self._last_check[name] = max(took, perf_counter() - started)
         if table.changes != changes:
             work.note(name, late=late)
 
@@ -480,9 +496,9 @@ class Recorder:
 
     def _recheck(self, work: _Work, allowance: float) -> None:
         """Check untouched names, the least recently checked first, as long as allowance lasts."""
-        end = time.perf_counter() + allowance
+        end = perf_counter() + allowance
         for name in list(islice(self._last_check, ATTEMPTS)):
-            left = end - time.perf_counter()
+            left = end - perf_counter()
             if left <= 0:
                 break
             took = self._last_check.pop(name)

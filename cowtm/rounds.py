@@ -6,8 +6,8 @@ after a long rest, as nothing can be cut off it: then somebody who works is seld
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
+from time import perf_counter
 
 SLICE = 0.01
 """Seconds that one slice takes at most, if no name takes longer by itself."""
@@ -31,7 +31,7 @@ class Round:
     def __init__(self, took: Mapping[str, float]) -> None:
         self._took = took
         self._left = sorted(took, key=took.__getitem__, reverse=True)
-        self._started = time.perf_counter()
+        self._started = perf_counter()
 
     def slice(self, check: Callable[[str], object]) -> float | None:
         """Have some names checked.
@@ -40,11 +40,11 @@ class Round:
             Seconds until the next slice; None when all names were looked at.
 
         """
-        started = time.perf_counter()
+        started = perf_counter()
         checked = False
         while self._left:
             took = self._took[self._left[-1]]
-            now = time.perf_counter()
+            now = perf_counter()
             if took > SLICE:
                 rest = took * PATIENCE - (now - self._started)
                 if rest > 0 or checked:

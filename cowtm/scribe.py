@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from time import perf_counter
+from time import time as now
 from types import MappingProxyType
 from typing import cast
 
@@ -37,12 +38,12 @@ class Cell:
     @classmethod
     def begin(cls, source: str, cell_id: str | None, outputs: PutOut | None = None) -> Cell:
         """Begin a cell now."""
-        return cls(source, cell_id, time.time(), time.perf_counter(), outputs)
+        return cls(source, cell_id, now(), perf_counter(), outputs)
 
     @property
     def duration(self) -> float:
         """Seconds since it started."""
-        return time.perf_counter() - self.clock
+        return perf_counter() - self.clock
 
 
 class Scribe:
@@ -156,10 +157,10 @@ class Scribe:
             if self._cells or not self.saving or self.timeline.position is None:
                 return None
             with deferred_interrupts(), paused_collection():
-                started = time.perf_counter()
+                started = perf_counter()
                 glance = self._recorder.glance()
                 if glance.captured is not None:
-                    self._record_late(glance.captured, time.perf_counter() - started)
+                    self._record_late(glance.captured, perf_counter() - started)
                 return glance.wait
         finally:
             self.lock.release()
@@ -227,7 +228,7 @@ class Scribe:
         timeline = self.timeline
         self._late = None  # what comes now builds on that state: it is not to change any more
         with deferred_interrupts(), paused_collection():
-            started = time.perf_counter()
+            started = perf_counter()
             captured = self._recorder.capture(
                 result=UNSET if result is None or _is_report(result) else result,
                 everything=everything,
@@ -246,9 +247,9 @@ class Scribe:
                 cell_id=cell.cell_id if cell is not None else None,
                 # a part of a cell has none: they are the cell's
                 outputs=cell.outputs if cell is not None and isinstance(number, int) else None,
-                started=cell.started if cell is not None else time.time(),
+                started=cell.started if cell is not None else now(),
                 duration=duration,
-                cost=time.perf_counter() - started,
+                cost=perf_counter() - started,
                 error=type(error).__name__ if error is not None else None,
                 names=names,
                 # between two cells nothing is to be expected
@@ -291,7 +292,7 @@ class Scribe:
                     number=self._late,
                     parent=here.number,
                     delta=captured.delta,
-                    started=time.time(),
+                    started=now(),
                     cost=cost,
                     names=names,
                     late=names,

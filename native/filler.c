@@ -1,7 +1,8 @@
 /* Fills objects that were made: in what order, and those of plain kinds without Python.
  *
  * Functions and classes come first, since others may call them; containers that hash what they hold
- * come last, the innermost first.  A dict or a set is filled here only if hashing its keys runs no
+ * come last: those that hash nothing that was made, those that may be keys themselves, the others,
+ * and of each the innermost first.  A dict or a set is filled here only if hashing its keys runs no
  * code of anybody's: exact built-in numbers and strings, and tuples of them.  An instance is given
  * its slots by their offsets and its attributes as an assignment does, past `__setattr__` and into
  * the keys that instances of its class share; not if the class has a data descriptor of that name,
@@ -265,6 +266,25 @@ fill_entry(Maker *maker, Py_ssize_t place)
 
 #define OBJECTS_BETWEEN_SIGNALS (1 << 16)
 
+/* Tells how early a container that hashes what it holds can be filled: 0 if all that it hashes is
+ * whole already, 1 if it may itself be a key, 2 otherwise. */
+static int
+turn_of(Maker *maker, const Entry *entry)
+{
+    if (entry->kind->way == AS_DICT || entry->kind->way == AS_SET) {
+        Py_ssize_t step = entry->kind->way == AS_DICT ? 2 : 1;
+        for (Py_ssize_t i = 0; i < slot_count(entry->content); i += step) {
+            if (is_node(maker->state, slot_at(entry->content, i))) {
+                return 2;
+            }
+        }
+        return 0;
+    }
+    return Py_TYPE(entry->object)->tp_hash == PyObject_HashNotImplemented ? 2 : 1;
+}
+
+#define TURNS 3
+
 /* Fills some entries, by their places. */
 int
 cowtm_fill_entries(Maker *maker, const Py_ssize_t *chosen, Py_ssize_t count)
@@ -284,13 +304,15 @@ cowtm_fill_entries(Maker *maker, const Py_ssize_t *chosen, Py_ssize_t count)
             outcome = PyErr_CheckSignals();
         }
     }
-    for (Py_ssize_t i = count; outcome == 0 && i-- > 0;) {
-        const MadeKind *kind = maker->entries[chosen[i]].kind;
-        if (kind->hashes && !kind->called) {
-            outcome = fill_entry(maker, chosen[i]);
-        }
-        if (outcome == 0 && i % OBJECTS_BETWEEN_SIGNALS == OBJECTS_BETWEEN_SIGNALS - 1) {
-            outcome = PyErr_CheckSignals();
+    for (int turn = 0; outcome == 0 && turn < TURNS; turn++) {
+        for (Py_ssize_t i = count; outcome == 0 && i-- > 0;) {
+            const Entry *entry = &maker->entries[chosen[i]];
+            if (entry->kind->hashes && !entry->kind->called && turn_of(maker, entry) == turn) {
+                outcome = fill_entry(maker, chosen[i]);
+            }
+            if (outcome == 0 && i % OBJECTS_BETWEEN_SIGNALS == OBJECTS_BETWEEN_SIGNALS - 1) {
+                outcome = PyErr_CheckSignals();
+            }
         }
     }
     return outcome;

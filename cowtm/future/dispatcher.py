@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from time import time as now
 from typing import TYPE_CHECKING, Any
 
 from cowtm.delta import Delta
@@ -119,7 +119,7 @@ class Dispatcher:
                     parent=task.start,
                     delta=Delta(),
                     source=task.source,
-                    started=time.time(),
+                    started=now(),
                 )
             )
             running = self._running[job] = Running(job, handover, start, self, place)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from cowtm.display import Report, Table, shorten, size_text, time_text
@@ -162,7 +162,7 @@ class Job(Report, Future[Any]):
         """Seconds that it has run, or ran."""
         if self._began is None:
             return 0.0
-        return (self._ended or time.monotonic()) - self._began
+        return (self._ended or monotonic()) - self._began
 
     @property
     def progress(self) -> float | None:
@@ -289,7 +289,7 @@ class Job(Report, Future[Any]):
 
     def begin(self, memory: Callable[[], int | None]) -> None:
         """Take note that it runs."""
-        self._began = time.monotonic()
+        self._began = monotonic()
         self._memory = memory
         self._status = RUNNING
         self._tell()
@@ -325,7 +325,7 @@ class Job(Report, Future[Any]):
         self._tell()
 
     def _end(self, status: str) -> None:
-        self._ended = time.monotonic()
+        self._ended = monotonic()
         self._memory = lambda: None
         self._status = status
 

@@ -7,8 +7,8 @@ is there only as long as some job is not over.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
+from time import sleep
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
@@ -83,7 +83,7 @@ class Live:
     def _serve(self) -> None:
         while self._wait():
             self._update()
-            time.sleep(SOON)  # changes in quick succession are shown together
+            sleep(SOON)  # changes in quick succession are shown together
 
     def _wait(self) -> bool:
         """Wait until something is to be shown anew; tells whether there is anything left to do."""

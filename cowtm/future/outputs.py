@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
+from json import dumps, loads
 from typing import Any
 
 from cowtm.display import size_text
@@ -348,7 +348,7 @@ def _plain(content: Mapping[str, Any], room: int) -> Output:
 
 def _copied(value: Any) -> Any:
     """Copy what may be the user's own object."""
-    return value if isinstance(value, str) else json.loads(json.dumps(value, default=str))
+    return value if isinstance(value, str) else loads(dumps(value, default=str))
 
 
 def _display_of(content: Mapping[str, Any]) -> str | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 import secrets
-import time
 from dataclasses import dataclass
+from json import loads
+from time import time as now
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cowtm.errors import Untrusted
@@ -56,7 +56,7 @@ def new_header(kind: Kind, key: Key) -> dict[str, Any]:
         "format": FORMAT,
         "id": secrets.token_hex(16),
         "kind": kind,
-        "created": time.time(),
+        "created": now(),
         "cowtm": _version(),
         "python": platform.python_version(),
         "key": key.fingerprint,
@@ -106,7 +106,7 @@ def _parsed(columns: Columns) -> Header | None:
     if len(parts) != 1 or not isinstance(parts[0], bytes):
         return None
     try:
-        about = json.loads(parts[0])
+        about = loads(parts[0])
         identity = bytes.fromhex(about["id"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None

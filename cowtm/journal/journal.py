@@ -12,9 +12,9 @@ makes the others wait. After a fork the child must open the journal anew, and is
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from dataclasses import dataclass
+from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -127,7 +127,7 @@ class Journal:
         try:
             with journal._database.transaction():
                 for table in COPIES:
-                    journal._rows.put(PUT, table, 1, json.dumps(header).encode())
+                    journal._rows.put(PUT, table, 1, dumps(header).encode())
                 journal._rows.put(PUT, "ledger", 1, journal._ledger.dump())
         except BaseException:
             journal.close()
@@ -304,7 +304,7 @@ class Journal:
             lambda: [parts for _, parts in self._rows.each("notes")]
         ):
             if key == name.encode():
-                return json.loads(value)
+                return loads(value)
         return None
 
     # -- writing -------------------------------------------------------------------------------
@@ -372,7 +372,7 @@ class Journal:
             DiskFull: There is no room; nothing was written.
 
         """
-        about = json.dumps(state.about).encode()
+        about = dumps(state.about).encode()
         with self.transaction():
             pages = packed_pages(state.pages)
             self._rows.put(REPLACE, "states", state.serial, about, pages, state.delta)
@@ -388,7 +388,7 @@ class Journal:
         with self.transaction():
             names = {columns[0]: number for number, columns, _ in self._rows.outlines("notes")}
             number = names.get(name.encode(), 1 + max(names.values(), default=0))
-            self._rows.put(REPLACE, "notes", number, name.encode(), json.dumps(value).encode())
+            self._rows.put(REPLACE, "notes", number, name.encode(), dumps(value).encode())
 
     def remove(self, serials: Iterable[int]) -> None:
         """Take states out; `sweep` gives their room back.

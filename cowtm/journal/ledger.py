@@ -6,9 +6,9 @@ it: a file cut short still says what was in it.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from dataclasses import dataclass
+from json import dumps, loads
 from typing import TYPE_CHECKING
 
 from cowtm.errors import Damaged
@@ -71,7 +71,7 @@ class Ledger:
 
     def dump(self) -> bytes:
         """Return what `load` reads."""
-        return json.dumps([self.spans, self.next_page, self.last_serial]).encode()
+        return dumps([self.spans, self.next_page, self.last_serial]).encode()
 
     @classmethod
     def load(cls, data: bytes) -> Ledger:
@@ -82,7 +82,7 @@ class Ledger:
 
         """
         try:
-            spans, next_page, last_serial = json.loads(data)
+            spans, next_page, last_serial = loads(data)
             ledger = cls(
                 tuple((int(first), int(last)) for first, last in spans),
                 int(next_page),

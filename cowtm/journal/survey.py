@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from array import array
 from dataclasses import dataclass
+from json import loads
 from typing import TYPE_CHECKING, Any
 
 from cowtm.errors import Damaged
@@ -116,7 +116,7 @@ def parsed_about(about: object) -> dict[str, Any]:
 
     """
     try:
-        parsed = json.loads(about)  # type: ignore[arg-type]
+        parsed = loads(about)  # type: ignore[arg-type]
     except (ValueError, TypeError, RecursionError) as error:
         raise Damaged("what a state says of itself is damaged") from error
     if not isinstance(parsed, dict):

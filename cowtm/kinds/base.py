@@ -419,6 +419,19 @@ def _offset(cls: type, name: str) -> int:
     return value
 
 
+def built_in_new(cls: type) -> Any:
+    """Return what makes an empty object of a class: the first `__new__` that is built in.
+
+    A class of the user's may have one that wants arguments; one of a library's, made in C, lets no
+    other make its objects.
+    """
+    return next(
+        new
+        for base in mro_of(cls)
+        if isinstance(new := class_dict(base).get("__new__"), BuiltinFunctionType)
+    )
+
+
 class InstanceKind(Kind):
     """Plain instances: the class, then slots and attributes."""
 
@@ -430,12 +443,7 @@ class InstanceKind(Kind):
         self.layout = Layout(cls)
         self.members = self.layout.members
         self.has_dict = self.layout.has_dict
-        # The first that is built in: a class of the user's may have one that wants arguments.
-        self._new: Any = next(
-            new
-            for base in mro_of(cls)
-            if isinstance(new := class_dict(base).get("__new__"), BuiltinFunctionType)
-        )
+        self._new = built_in_new(cls)
         self.plain = type(self) is InstanceKind and self._new is object.__new__
 
     def parts(self, value: Any) -> Sequence[object]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import abc
 import enum
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from types import GetSetDescriptorType, WrapperDescriptorType
 from typing import Any
@@ -242,8 +243,35 @@ def _register(cls: Any, registered: Registered) -> None:
     for base in mro_of(cls):  # they may have found out that a class is one of theirs
         if issubclass(type(base), abc.ABCMeta):
             _abc._reset_caches(base)  # noqa: SLF001
-    for known in registered.classes:
-        abc.ABCMeta.register(cls, known)
+    with _without_hooks([cls, *registered.classes]):
+        for known in registered.classes:
+            abc.ABCMeta.register(cls, known)
+
+
+@contextmanager
+def _without_hooks(classes: Iterable[Any]) -> Iterator[None]:
+    """Have classes and those derived from them ask no `__subclasshook__`.
+
+    It is the user's code, and may use names that are not what they are going to be.
+    """
+    hooks: list[tuple[type, object]] = []
+    waiting = [*classes]
+    while waiting:
+        cls = waiting.pop()
+        waiting += type.__subclasses__(cls)
+        hook = class_dict(cls).get("__subclasshook__")
+        if hook is not None and is_heap_type(cls):
+            hooks.append((cls, hook))
+    try:
+        for cls, _ in hooks:
+            type.__setattr__(cls, "__subclasshook__", _ASKS_NOBODY)
+        yield
+    finally:
+        for cls, hook in hooks:
+            type.__setattr__(cls, "__subclasshook__", hook)
+
+
+_ASKS_NOBODY = classmethod(lambda _, __: NotImplemented)
 
 
 def members_of(cls: Any) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ from cowtm.kinds.base import (
     ContentOf,
     Kind,
     Layout,
+    built_in_new,
     differ,
     pairs_to_dict,
     plan_dict,
@@ -167,6 +168,7 @@ class SubclassKind(Kind):
     def __init__(self, cls: type) -> None:
         self.cls: type = cls
         self.layout = Layout(cls)
+        self.new = built_in_new(cls)
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read class, body, attributes."""
@@ -237,7 +239,7 @@ class ListSubclassKind(SubclassKind):
 
     def make(self, cls: type, body: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make it empty."""
-        return list.__new__(cls)
+        return self.new(cls)
 
     def plan_body(self, value: Any, body: Sequence[Any]) -> Commit:
         """Prepare replacing the elements."""
@@ -255,7 +257,7 @@ class DictSubclassKind(SubclassKind):
 
     def make(self, cls: type, body: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make it empty."""
-        return dict.__new__(cls)
+        return self.new(cls)
 
     def plan_body(self, value: Any, body: Sequence[Any]) -> Commit:
         """Prepare replacing the items."""
@@ -271,10 +273,6 @@ class DefaultDictKind(DictSubclassKind):
         """Read the factory twice (keys and values stay in step), then the items."""
         factory = _default_factory.__get__(value)
         return [factory, factory, *super().body(value)]
-
-    def make(self, cls: type, body: Sequence[Any]) -> Any:  # noqa: ARG002
-        """Make it empty."""
-        return collections.defaultdict.__new__(cls)
 
     def plan_body(self, value: Any, body: Sequence[Any]) -> Commit:
         """Prepare replacing factory and items."""
@@ -303,7 +301,7 @@ class OrderedDictKind(SubclassKind):
 
     def make(self, cls: type, body: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make it empty."""
-        return collections.OrderedDict.__new__(cls)
+        return self.new(cls)
 
     def plan_body(self, value: Any, body: Sequence[Any]) -> Commit:
         """Prepare replacing the items."""
@@ -330,7 +328,7 @@ class SetSubclassKind(SubclassKind):
 
     def make(self, cls: type, body: Sequence[Any]) -> Any:  # noqa: ARG002
         """Make it empty."""
-        return set.__new__(cls)
+        return self.new(cls)
 
     def plan_body(self, value: Any, body: Sequence[Any]) -> Commit:
         """Prepare replacing the elements."""
@@ -349,7 +347,7 @@ class TupleSubclassKind(SubclassKind):
 
     def make(self, cls: type, body: Sequence[Any]) -> Any:
         """Make it whole."""
-        return tuple.__new__(cls, body)
+        return self.new(cls, body)
 
 
 class FrozensetSubclassKind(SubclassKind):
@@ -364,7 +362,7 @@ class FrozensetSubclassKind(SubclassKind):
 
     def make(self, cls: type, body: Sequence[Any]) -> Any:
         """Make it whole."""
-        return frozenset.__new__(cls, body)
+        return self.new(cls, body)
 
 
 class DequeKind(SubclassKind):
@@ -382,7 +380,7 @@ class DequeKind(SubclassKind):
 
     def make(self, cls: type, body: Sequence[Any]) -> Any:
         """Make it empty, with its bound."""
-        fresh: Any = collections.deque.__new__(cls)
+        fresh: Any = self.new(cls)
         collections.deque.__init__(fresh, (), body[0])
         return fresh
 

@@ -18,7 +18,9 @@ from cowtm.kinds.base import (
     ContentOf,
     Kind,
     Layout,
+    class_dict,
     differ,
+    mro_of,
     resolved,
 )
 from cowtm.native import SELECT, UNSET
@@ -221,11 +223,15 @@ class BuiltinChoice(Kind):
         self.tracked = BuiltinMethodKind()
 
     def select(self, value: Any) -> Kind | None:
-        """A method bound to an object is recorded with it."""
+        """A method bound to an object is recorded with it.
+
+        Others may have an object too: what compiled them keeps something of its own there.
+        """
         owner = value.__self__
         if owner is None or issubclass(type(owner), type) or type(owner) is ModuleType:
             return None
-        return self.tracked
+        is_method = any(value.__name__ in class_dict(base) for base in mro_of(type(owner)))
+        return self.tracked if is_method else None
 
 
 class BuiltinMethodKind(Kind):

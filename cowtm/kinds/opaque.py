@@ -14,6 +14,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from itertools import chain, islice
 from typing import Any, cast
 
@@ -101,6 +102,11 @@ class Shape(ByValue):
         return bool(self.head == other.head and self.tree == other.tree)
 
 
+_OF_CYTHON = "__pyx_unpickle_"
+"""How the functions begin that Cython writes to unpickle its classes: for any class that has no
+pointers, also where it then can't call them."""
+
+
 class OpaqueKind(Kind):
     """An object that only its own `__reduce_ex__` can take apart.
 
@@ -145,11 +151,23 @@ class OpaqueKind(Kind):
         if type(reduced) is not tuple or not 2 <= len(reduced) <= 6 or not callable(reduced[0]):  # noqa: PLR2004
             msg = "it does not reduce as pickle expects"
             raise NotCapturable(msg)
+        if getattr(reduced[0], "__name__", "").startswith(_OF_CYTHON) and not self._is_made_empty:
+            msg = "it can't be made by its class alone"
+            raise NotCapturable(msg)
         pieces = [*reduced, *[None] * (6 - len(reduced))]
         for index in (3, 4):
             if pieces[index] is not None:
                 pieces[index] = list(pieces[index])
         return pieces
+
+    @cached_property
+    def _is_made_empty(self) -> bool:
+        """Whether the class makes an object without being told anything, as Cython's pickles do."""
+        try:
+            cast("Any", self.cls).__new__(self.cls)
+        except Exception:  # noqa: BLE001  whatever it misses
+            return False
+        return True
 
     def _ask(self, value: Any) -> Any:
         with self._unwarned():

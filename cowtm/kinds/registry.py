@@ -34,7 +34,15 @@ from typing import Any
 from cowtm.chunks import Chunk, ChunkStore
 from cowtm.errors import BadInput
 from cowtm.kinds.ambient import Surroundings
-from cowtm.kinds.base import ByValue, InstanceKind, Kind, mro_of, name_of, plain_instances
+from cowtm.kinds.base import (
+    ByValue,
+    InstanceKind,
+    Kind,
+    class_dict,
+    mro_of,
+    name_of,
+    plain_instances,
+)
 from cowtm.kinds.buffers import BytesKind, MemoryviewKind
 from cowtm.kinds.caches import CachedChoice
 from cowtm.kinds.classes import ClassChoice, MemberKind
@@ -230,6 +238,7 @@ class Kinds:
         self._classes = ClassChoice(home)
         self._known: dict[int, tuple[type, Kind | None]] = {}
         self._beside: dict[str, Callable[[], Iterable[object]]] = {}
+        self.has_destructors = False
         self.modules = ModuleChoice(home, self.folder)
         exact: dict[type, Kind] = {
             **EXACT,
@@ -262,6 +271,7 @@ class Kinds:
         known = self._known.get(id(cls))
         if known is None:
             known = self._known[id(cls)] = cls, self._find(cls)
+            self.has_destructors |= _runs_code_at_its_end(cls)
         return known[1]
 
     def beside(self) -> list[object]:
@@ -348,6 +358,17 @@ class Kinds:
             (type({}.items()), ViewKind),
             *((base, _value_of(base)) for base in VALUE_BASES),
         ]
+
+
+def _runs_code_at_its_end(cls: type) -> bool:
+    """Tell whether Python code may run when an object of a type is let go of."""
+    return any(cls is suspended for suspended in _SUSPENDED) or any(
+        "__del__" in class_dict(base) for base in mro_of(cls)
+    )
+
+
+_SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+"""What runs its ``finally`` clauses then."""
 
 
 def _value_of(base: type) -> Callable[[type], Kind]:

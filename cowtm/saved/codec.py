@@ -10,10 +10,10 @@ Thread safety: one thread writes at a time; any may read and resolve.
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from json import dumps, loads
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.delta import Delta, Difference
@@ -426,7 +426,7 @@ def _encode(
     names: Mapping[str, list[int]], before: Mapping[int, int], after: Mapping[int, int]
 ) -> bytes:
     """Put a delta into bytes: names as JSON, then numbers and addresses, packed."""
-    head = json.dumps(names, separators=(",", ":")).encode()
+    head = dumps(names, separators=(",", ":")).encode()
     body = array("q")
     for side in (before, after):
         body.extend(side.keys())
@@ -442,7 +442,7 @@ def _decode(blob: bytes) -> tuple[dict[str, list[int]], list[list[tuple[int, int
     length, *sizes = counts
     plain = bytes(unpack(blob[24:], length + 16 * sum(sizes)))
     try:
-        names: dict[str, list[int]] = json.loads(plain[:length])
+        names: dict[str, list[int]] = loads(plain[:length])
     except ValueError as error:
         raise Damaged(f"the names of a state can't be read: {error}") from error
     numbers = array("q", plain[length:])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
+from json import dumps, loads
 from typing import TYPE_CHECKING
 
 from cowtm.errors import Damaged
@@ -41,7 +41,7 @@ class SavedOutputs(Transcript):
         """
         data = self._journal.page(self.page)
         try:
-            outputs = json.loads(*unpacked_page(data))
+            outputs = loads(*unpacked_page(data))
         except ValueError as error:
             raise Damaged(f"what a cell put out can't be read: {error}") from error
         return list(outputs)
@@ -50,4 +50,4 @@ class SavedOutputs(Transcript):
 def page_of(outputs: Iterable[Output]) -> bytes | None:
     """Give what a page with outputs holds; None if there are none."""
     listed = list(outputs)
-    return packed_page(json.dumps(listed).encode()) if listed else None
+    return packed_page(dumps(listed).encode()) if listed else None

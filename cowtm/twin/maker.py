@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cowtm.errors import CannotRestore
-from cowtm.twin.table import GONE, Content, Node
+from cowtm.twin.table import DICT, GONE, SET, Content, Node
 
 _Entry = tuple[Node, Any, Any, Content]
 """What is to be filled: its node, its kind, itself, and with what."""
@@ -223,7 +223,8 @@ class Maker:
         """Fill everything that was made.
 
         Functions and classes come first: the others may call them. Containers that hash what they
-        hold come last, the innermost first, so that keys are whole when they are hashed.
+        hold come last, so that keys are whole when they are hashed: first those that hash nothing
+        that was made, then those that may be keys themselves, and of each the innermost first.
         """
         entries, self._empty = list(self._empty.values()), {}
         self._fill_all(entries)
@@ -235,9 +236,9 @@ class Maker:
         for entry in entries:
             if not (entry[1].called or entry[1].hashes):
                 self._fill(*entry)
-        for entry in reversed(entries):
-            if entry[1].hashes and not entry[1].called:
-                self._fill(*entry)
+        hashers = [e for e in reversed(entries) if e[1].hashes and not e[1].called]
+        for entry in sorted(hashers, key=_turn):
+            self._fill(*entry)
 
     def _fill(self, node: Node, kind: Any, value: Any, content: Content) -> None:
         parts = self.values(content.flat())
@@ -251,3 +252,12 @@ class Maker:
         if self.failed is None:
             raise error
         self.failed.setdefault(node, error)
+
+
+def _turn(entry: _Entry) -> int:
+    """Tell how early a container that hashes what it holds can be filled."""
+    _, kind, value, content = entry
+    if kind.plain and kind.code in (DICT, SET):
+        keys = content.flat()[:: 2 if kind.code == DICT else 1]
+        return 2 if any(type(key) is Node for key in keys) else 0
+    return 2 if type.__getattribute__(type(value), "__hash__") is None else 1
