@@ -378,9 +378,23 @@ METHOD_ABOUT_EVERYTHING(keys)
 METHOD_ABOUT_EVERYTHING(items)
 METHOD_ABOUT_EVERYTHING(values)
 METHOD_ABOUT_EVERYTHING(update)
-METHOD_ABOUT_EVERYTHING(clear)
 METHOD_ABOUT_EVERYTHING(copy)
 METHOD_ABOUT_EVERYTHING(__reversed__)
+
+/* A library that looks at the variables of who called it, as numexpr does, clears them in the end
+ * if they are not the globals: it takes them for a copy. */
+static PyObject *
+view_clear(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    View *view = (View *)op;
+    if (PyEval_GetGlobals() != view->home) {
+        Py_RETURN_NONE;
+    }
+    if (begin_with_everything(view) < 0) {
+        return NULL;
+    }
+    return call_method(view->home, "clear", NULL, 0, NULL);
+}
 
 static PyObject *
 view_popitem(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -599,8 +613,8 @@ static PyMethodDef view_methods[] = {
     {"values", FUNCTION(view_values), ANY_ARGUMENTS,
      PyDoc_STR("values($self, /)\n--\n\nAs dict.values of home.")},
     {"update", FUNCTION(view_update), ANY_ARGUMENTS, PyDoc_STR("As dict.update of home.")},
-    {"clear", FUNCTION(view_clear), ANY_ARGUMENTS,
-     PyDoc_STR("clear($self, /)\n--\n\nAs dict.clear of home.")},
+    {"clear", view_clear, METH_NOARGS,
+     PyDoc_STR("clear($self, /)\n--\n\nAs dict.clear of home, for code that runs in it.")},
     {"copy", FUNCTION(view_copy), ANY_ARGUMENTS,
      PyDoc_STR("copy($self, /)\n--\n\nA plain dict with the items of home.")},
     {"fromkeys", FUNCTION(view_fromkeys), ANY_ARGUMENTS | METH_CLASS,

@@ -197,7 +197,13 @@ class TrackingNamespace(dict[Any, Any]):
         self._home.update(*others, **named)
 
     def clear(self) -> None:
-        """As dict.clear of home."""
+        """As dict.clear of home, for code that runs in it.
+
+        A library that looks at the variables of who called it, as numexpr does, clears them in the
+        end if they are not the globals: it takes them for a copy.
+        """
+        if sys._getframe(1).f_globals is not self._home:
+            return
         self._begin_with_everything()
         self._home.clear()
 
