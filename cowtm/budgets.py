@@ -12,6 +12,9 @@ from cowtm.errors import BadInput
 AUTO = "auto"
 """A third of what there is."""
 
+LEAST_ON_DISK = 2**20
+"""Bytes that a journal may take, whatever the budget: an empty one takes some tens of thousands."""
+
 _UNITS = {
     "": 1,
     **{f"{prefix}b": 1000**power for power, prefix in enumerate(("", "k", "m", "g", "t"))},

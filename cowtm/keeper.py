@@ -30,7 +30,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from cowtm.background import Background
-from cowtm.budgets import AUTO, bytes_of, disk_space, machine_memory
+from cowtm.budgets import AUTO, LEAST_ON_DISK, bytes_of, disk_space, machine_memory
 from cowtm.chunks import OVERHEAD
 from cowtm.display import names_text, size_text
 from cowtm.errors import CowtmError
@@ -188,8 +188,10 @@ class Keeper:
     @property
     def disk_budget(self) -> int:
         """Bytes that the journal may take on disk."""
-        taken = self.journal.size if self.journal is not None else 0
-        return bytes_of(self._limits.disk, disk_space(self.folder) + taken)
+        journal = self.journal
+        folder, taken = (self.folder, 0) if journal is None else (journal.path.parent, journal.size)
+        # below that dropping states would not help: there would be nothing in it to be had
+        return max(bytes_of(self._limits.disk, disk_space(folder) + taken), LEAST_ON_DISK)
 
     def _bound_chunks(self) -> None:
         """Have who stores chunks make room first, where the thread would come too late."""

@@ -11,6 +11,7 @@ from programs import said_by
 from recording import Recording
 
 import cowtm
+from cowtm import keeper
 from cowtm.budgets import bytes_of, machine_memory
 from cowtm.errors import BadInput, StateNotFound
 from cowtm.keeper import LEAST, Limits
@@ -320,6 +321,22 @@ def test_the_order_of_use_decides_what_goes_first(tmp_path: Path) -> None:
     order = [state.number for state in tm._timeline.by_use()]
     assert order[:2] == [0, 5]
     assert order[2:] == [1, 2, 3, 6, 4]
+    recording.close()
+
+
+def test_the_disk_that_the_journal_is_on_is_what_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the next journal would go where nothing is free; and an empty one is never too big."""
+    recording = Recording(folder=tmp_path / "spill")
+    recording.cells("x = [1]", "x.append(2)", "x.append(3)")
+    recording.tm.save(tmp_path / "saved.cowtm")
+    monkeypatch.setattr(keeper, "disk_space", lambda _: 0)
+    recording.tm.limits = Limits(disk="50%", folder=tmp_path / "full")
+    recording.cells("x.append(4)", "x.append(5)")
+    recording.tm.flush()
+    assert list(recording.tm.states) == [0, 1, 2, 3, 4, 5]
+    recording.check()
     recording.close()
 
 

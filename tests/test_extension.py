@@ -531,3 +531,27 @@ def test_an_array_that_numpy_will_not_resize(session: Session) -> None:
     assert "np.resize(x, n)" in session.fail("x.resize(5)").output
     session.cell("x = np.resize(x, 5)")
     assert session.names["x"].shape == (5,)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("disk_budget = '500'", "a journal takes 1 MiB at least; got '500'"),
+        ("disk_budget = 'much'", "a budget is a size such as"),
+        ("spill_dir = '/proc/nowhere'", "journals can't be put into '/proc/nowhere'"),
+        ("memory_budget = -1", "a budget is a size such as"),
+    ],
+)
+def test_a_setting_that_can_not_be_kept_is_refused(
+    session: Session, caplog: pytest.LogCaptureFixture, setting: str, said: str
+) -> None:
+    """It stays as it was, and nothing is dropped for it."""
+    session.cell("x = [1]")
+    session.cell("x.append(2)")
+    before = session.cell("%config TimeMachine").output
+    states = list(session.tm.states)
+    session.run(f"%config TimeMachine.{setting}")
+    assert said in caplog.text  # IPython logs it
+    session.cell("x.append(3)")
+    assert session.cell("%config TimeMachine").output == before
+    assert set(states) <= set(session.tm.states)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from traitlets import Bool, Enum, Float, Int, TraitError, Unicode, Union, validate
 from traitlets.config import Configurable
 
-from cowtm.budgets import AUTO, bytes_of
+from cowtm.budgets import AUTO, LEAST_ON_DISK, bytes_of
+from cowtm.display import size_text
 from cowtm.errors import BadInput
 from cowtm.future.job import GRACE
 from cowtm.future.outputs import LIMIT
@@ -100,13 +103,34 @@ class TimeMachine(Configurable):  # the name that %config shows
         "beginning and the end. All cells together may have 64 times as many.",
     ).tag(config=True)
 
-    @validate("memory_budget", "disk_budget")
+    @validate("memory_budget")
     def _is_budget(self, proposal: dict[str, Any]) -> Any:
         try:
             bytes_of(proposal["value"], 100)
         except BadInput as error:
             raise TraitError(str(error)) from None
         return proposal["value"]
+
+    @validate("disk_budget")
+    def _is_budget_of_disk(self, proposal: dict[str, Any]) -> Any:
+        wanted: Any = self._is_budget(proposal)
+        if bytes_of(wanted, 2**50) < LEAST_ON_DISK:
+            msg = f"a journal takes {size_text(LEAST_ON_DISK)} at least; got {wanted!r}"
+            raise TraitError(msg)
+        return wanted
+
+    @validate("spill_dir")
+    def _can_be_written(self, proposal: dict[str, str]) -> str:
+        named = proposal["value"]
+        if named:
+            folder = Path(named).expanduser()
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
+            except OSError as error:
+                msg = f"journals can't be put into {named!r}: {error}"
+                raise TraitError(msg) from None
+        return named
 
     @validate("recheck")
     def _not_negative(self, proposal: dict[str, float]) -> float:

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from sys import intern, modules
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import cloudpickle
@@ -34,7 +34,7 @@ from cowtm.kinds.opaque import ENDED
 from cowtm.kinds.reference import ReferenceKind, Unmade
 from cowtm.kinds.registry import NAMELESS
 from cowtm.native import Node, TrackingNamespace, code_names
-from cowtm.saved import tolerant
+from cowtm.saved import packages, tolerant
 from cowtm.saved.births import combination, combination_of, is_named
 from cowtm.saved.parameters import PARAMETERS, Made, made_of, make
 from cowtm.versions import Rearranged, slots_of
@@ -350,6 +350,9 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             return _bare, (_ALIAS,), vars(obj)
         if type(obj) is Unmade:
             return obj.reduced()
+        package = packages.reduced(obj) if type(obj) is ModuleType else None
+        if package is not None:
+            return package
         reduce = _REDUCERS.get(name_of(type(obj)))
         if reduce is not None:
             return reduce(obj)
