@@ -81,6 +81,7 @@ class Builder:
     def plans(self) -> list[Commit]:
         """Fill what was made, plan what is live; the commits are to be called in order."""
         self._maker.fill()
+        self._live.sort(key=lambda entry: not entry[0].views)  # they let go of others' memory
         late = [entry for entry in self._live if entry[0].hashes]
         commits = [self._plan(*entry) for entry in self._live if not entry[0].hashes]
         commits += [self._plan_hashing(*entry) for entry in reversed(late)]

@@ -268,6 +268,11 @@ class Mirror:
                 _is_made_so(node, content) if content.kind.frozen else _fits(node.object, content)
             )
         }
+        for node, then in wanted.items():
+            if then.kind.views and (node not in live or node in rebuilt):  # type: ignore[attr-defined]
+                viewed = then.flat()[0]
+                if type(viewed) is Node and viewed in live and _resizes(viewed, live[viewed]):
+                    rebuilt[viewed] = None
         repointed: dict[Node, None] = {}
 
         def is_anew(slot: object) -> bool:
@@ -446,6 +451,11 @@ def _as_dict(mapping: Mapping[_Key, _Value]) -> dict[_Key, _Value]:
 def _write(value: Any, content: Content) -> None:
     """Write a content of the present into its object; all that it holds is alive."""
     content.kind.plan(value, [resolved(slot) for slot in content.flat()])()  # type: ignore[attr-defined]
+
+
+def _resizes(node: Node, content: Content) -> bool:
+    """Tell whether a live object can't be put back while others view its memory."""
+    return bool(content.kind.resizes(node.object, content.flat()))  # type: ignore[attr-defined]
 
 
 def _fits(value: Any, content: Content) -> bool:

@@ -196,6 +196,29 @@ def test_what_destructors_change_of_a_state_is_put_back() -> None:
     checked.close()
 
 
+def test_a_memoryview_is_released_where_it_was() -> None:
+    """What it viewed can be resized there, and not where it was open."""
+    checked = Checked(hold=False, in_place=False)  # none can be opened again: it is made anew
+    for cell in (
+        "data = bytearray(b'abcd'); view = memoryview(data); part = view[1:3]",
+        "with view: view[0] = 65",
+        "part.release()\ndata += b'more'",
+        "del data[:2]",
+        "other = bytearray(b'xy'); open_ = memoryview(other)",
+        "open_ = None; other += b'longer'",
+    ):
+        checked.run(cell)
+    for goal in (1, 3, 2, 4, 6, 5, 1, 2, 3, 5, 4, 1):
+        checked.travel(goal)
+    checked.look(2)
+    checked.travel(3)
+    checked.run("data += b'!'")
+    checked.leave()
+    for goal in (1, 4, 2):
+        checked.travel(goal)
+    checked.close()
+
+
 def test_functions_of_the_clock_that_the_user_replaced_are_not_called(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

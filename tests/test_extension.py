@@ -536,7 +536,7 @@ def test_an_array_that_numpy_will_not_resize(session: Session) -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("disk_budget = '500'", "a journal takes 1 MiB at least; got '500'"),
+        ("disk_budget = '500'", "a journal takes 1.0 MiB at least; got '500'"),
         ("disk_budget = 'much'", "a budget is a size such as"),
         ("spill_dir = '/proc/nowhere'", "journals can't be put into '/proc/nowhere'"),
         ("memory_budget = -1", "a budget is a size such as"),

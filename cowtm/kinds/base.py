@@ -76,6 +76,7 @@ class Kind:
         whole: making it calls code that looks into its first parts, so they must be filled.
         calls: making it calls methods of its class, its first part, which must be filled.
         hashes_first: making it hashes its first parts, so they are filled if they can be.
+        views: it holds the memory of its first part, which can't be resized then.
         called: others may call it, or what it belongs to, so it is filled before them.
         plain: made and filled as `code` says, so the kind need not be asked; not inherited.
         tracked: where the kind depends on the object (code SELECT), that of recorded ones.
@@ -93,6 +94,7 @@ class Kind:
     whole: bool = False
     calls: bool = False
     hashes_first: bool = False
+    views: bool = False
     called: bool = False
     plain: bool = False
     tracked: Kind | None = None
@@ -137,6 +139,10 @@ class Kind:
     def fits(self, value: Any, slots: Sequence[Any]) -> bool:  # noqa: ARG002
         """Tell whether `value`, alive, can be changed in place to what `slots` say."""
         return not self.frozen
+
+    def resizes(self, value: Any, slots: Sequence[Any]) -> bool:  # noqa: ARG002
+        """Tell whether `value`, alive, takes more or less memory once it is what `slots` say."""
+        return False
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing all parts into `value`; whatever may fail should fail here."""

@@ -7,12 +7,13 @@ import math
 import struct
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from cowtm.chunks import Chunk, ChunkStore, total, write_back
 from cowtm.kinds.base import Commit, Kind, Layout, NotCapturable
+from cowtm.native import Node
 
 
 class BytesKind(Kind):
@@ -61,9 +62,8 @@ class BytesKind(Kind):
         cls: Any = self.cls
         if type(value) is not cls or (self.is_array and _typecode.__get__(value) != slots[1]):
             return False
-        with memoryview(value) as view:
-            if view.nbytes == total(slots[3 : 3 + slots[2]]):
-                return True
+        if not self.resizes(value, slots):
+            return True
         base: Any = array.array if self.is_array else bytearray
         try:
             base.append(value, "\0" if self.is_array and slots[1] in "uw" else 0)
@@ -71,6 +71,11 @@ class BytesKind(Kind):
         except (BufferError, TypeError):
             return False
         return True
+
+    def resizes(self, value: Any, slots: Sequence[Any]) -> bool:
+        """Compare lengths."""
+        with memoryview(value) as view:
+            return view.nbytes != total(slots[3 : 3 + slots[2]])
 
     def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
         """Prepare writing the bytes that differ."""
@@ -114,25 +119,64 @@ _typecode: Any = array.array.__dict__["typecode"]
 class MemoryviewKind(Kind):
     """A memoryview: what it views, and where in it.
 
-    Parts: the object, offset, format, shape, strides, whether it is read-only. One that was
-    released, or skips elements in another axis than the first, stays by reference.
+    Parts: the object, offset, format, shape, strides, whether it is read-only; of one that was
+    released, that. One that skips elements in another axis than the first stays by reference.
     """
 
     name = "memoryview"
-    frozen = True
+    by_value = True
+    views = True
 
     def parts(self, value: Any) -> Sequence[object]:
         """Read object and place."""
+        if _is_released(value):
+            return [_RELEASED]
         place = _place(value)
         if value.obj is None or not _is_made_alike(value.obj, place):
             msg = "a memoryview that skips elements in more than its first axis"
             raise NotCapturable(msg)
         return [value.obj, *place]
 
+    def same(self, old: object, new: object) -> bool:
+        """Compare places."""
+        return type(old) is type(new) and type(old) in (int, str, bool) and old == new
+
+    def needs(self, slots: Sequence[Any]) -> int:
+        """What is viewed must be there."""
+        return len(slots)
+
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
         """View anew."""
+        if len(parts) == 1:
+            over = memoryview(b"")
+            over.release()
+            return over
         target, *place = parts
         return _view(target, tuple(place))
+
+    def fits(self, value: Any, slots: Sequence[Any]) -> bool:
+        """One that is released stays so; another can be released, but views nothing else."""
+        if len(slots) == 1 or _is_released(value):
+            return len(slots) == 1
+        viewed = slots[0].object if type(slots[0]) is Node else slots[0]
+        return value.obj is viewed and list(_place(value)) == list(slots[1:])
+
+    def plan(self, value: Any, parts: Sequence[Any]) -> Commit:
+        """Prepare releasing it, if it is to be."""
+        if len(parts) > 1:
+            return list
+        return cast("Commit", value.release)
+
+
+_RELEASED = "released"
+
+
+def _is_released(value: memoryview) -> bool:
+    try:
+        value.readonly  # noqa: B018  asking a released one is an error
+    except ValueError:
+        return True
+    return False
 
 
 Place = tuple[int, str, str, str, bool]

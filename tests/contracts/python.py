@@ -559,7 +559,12 @@ FAMILIES = [
             ),
             "unicode array": Example("array.array('u', 'text')", ("x[0] = 'T'", "x.append('!')")),
             "memoryview": Example(
-                "[b := bytearray(b'abcdef'), memoryview(b)[1:4]]", ("x[1][0] = 5", "x[0][5] = 6")
+                "[b := bytearray(b'abcdef'), memoryview(b)[1:4]]",
+                ("x[1][0] = 5", "x[0][5] = 6"),
+            ),
+            "released memoryview": Example(
+                "(lambda b, m: m.release() or [b, m])(b := bytearray(b'abc'), memoryview(b))",
+                ("x[0].append(4)", "del x[0][:2]"),
             ),
             "memoryview of an array": Example(
                 "memoryview(array.array('i', [1, 2]))", ("x[0] = 5",)

@@ -130,10 +130,6 @@ def gen(n=3):
     for i in range(n):
         yield i
 
-def released(view):
-    view.release()
-    return view
-
 async def coro():
     return 1
 
@@ -441,13 +437,6 @@ REFERENCES = {
         by_reference="a Linked (it holds pointers)",
         copies=False,
         saved="a pointer can't be pickled",
-    ),
-    "memoryview that was released": Example(
-        "[released(memoryview(bytearray(b'abcdef'))), [1]]",
-        ("x[1].append(7)",),
-        by_reference="a memoryview (operation forbidden on released memoryview object)",
-        copies=False,
-        saved="it is gone",
     ),
     "SimpleQueue": Example(
         "[queue.SimpleQueue(), [1]]",
