@@ -47,6 +47,42 @@ def result(session: Session, source: str) -> Any:
     return session.tm.submit(source).result(PATIENCE)
 
 
+# -- what each process has itself -------------------------------------------------------------------
+
+
+def test_submodules_are_there_by_way_of_their_packages(session: Session) -> None:
+    """In jobs, where ``import xml.dom`` binds `xml` alone, and here when a job imported them."""
+    session.cell("import xml.dom.minidom, urllib.request")
+    assert result(session, "xml.dom.minidom.parseString('<a/>').documentElement.tagName") == "a"
+    assert result(session, "urllib.request.Request('http://host/x').host") == "host"
+    code = "import email.mime.text"
+    sys.modules.pop("email.mime.text", None)
+    vars(sys.modules.get("email.mime", sys)).pop("text", None)
+    session.tm.submit(code).result(PATIENCE)
+    session.tm.jobs[-1].merge()
+    assert session.cell("email.mime.text.MIMEText('said').get_payload()").value == "said"
+
+
+def test_the_shell_of_each_process_is_its_own(session: Session) -> None:
+    """There and back again."""
+    session.cell("shell = get_ipython()")
+    assert result(session, "shell is get_ipython(), shell.user_ns is globals()") == (True, True)
+    session.tm.submit("here = [get_ipython()]").result(PATIENCE)
+    session.tm.jobs[-1].merge()
+    assert session.cell("here[0] is shell is get_ipython()").value is True
+
+
+def test_the_method_of_something_lost_is_lost_with_it(session: Session) -> None:
+    """A pool of processes that was used has such ones; the rest of the job is merged."""
+    session.cell("kept = [1]")
+    result(
+        session, "import threading\nlock = threading.Lock()\nrelease = lock.release\nkept.append(2)"
+    )
+    session.tm.jobs[-1].merge()
+    assert session.names["kept"] == [1, 2]
+    session.tm.past(session.tm.jobs[-1].number)
+
+
 # -- what can't be handed over ---------------------------------------------------------------------
 
 THINGS = {

@@ -23,6 +23,7 @@ from cowtm.kinds.base import (
     mro_of,
     resolved,
 )
+from cowtm.kinds.reference import Lost
 from cowtm.native import SELECT, UNSET
 
 
@@ -245,7 +246,9 @@ class BuiltinMethodKind(Kind):
         return [value.__name__, value.__self__]
 
     def create(self, parts: Sequence[Any], slots: Sequence[Any]) -> Any:  # noqa: ARG002
-        """Bind anew."""
+        """Bind anew; the method of something lost is lost with it."""
+        if isinstance(parts[1], Lost):
+            return parts[1]
         return object.__getattribute__(parts[1], parts[0])
 
 
