@@ -119,6 +119,25 @@ def test_every_job_has_all_magics(session: Session) -> None:
     assert {job.status for job in again if job.exception(PATIENCE)} == {FAILED}
 
 
+def test_a_cell_that_started_several_jobs_shows_again_what_they_put_out(session: Session) -> None:
+    """After what it put out itself."""
+    started = session.cell("%%future --each n=[1,2]\nprint('n is', n)").number
+    wait(session.tm.jobs, PATIENCE)
+    session.cell("")  # where they are shown for the first time, without a notebook
+    shown = session.cell(f"tm.replay({started})").output
+    assert shown.startswith("cowtm: 2 jobs are started")
+    assert shown.endswith("n is 1\nn is 2\n")
+    last = session.tm.jobs[-1].number
+    assert session.cell(f"tm.replay({last!r})").output == "n is 2\n"
+
+
+def test_what_is_given_has_names(session: Session) -> None:
+    """A job is not started with a value that has none."""
+    refused = session.fail("tm.submit('1', given=5)").error
+    assert isinstance(refused, BadInput)
+    assert "given takes variables by their names: {'x': 1}; got 5" in str(refused)
+
+
 def test_jobs_of_a_cell_are_numbered_without_gaps(session: Session) -> None:
     """What the cell did between two of them, such as binding a job to a name, is in between."""
     outcome = session.cell("a = tm.submit('x = 1'); b = tm.submit('y = 2'); c = tm.submit('3')")

@@ -47,7 +47,7 @@ def result(session: Session, source: str) -> Any:
     return session.tm.submit(source).result(PATIENCE)
 
 
-# -- what each process has itself -------------------------------------------------------------------
+# -- what each process has itself ------------------------------------------------------------------
 
 
 def test_submodules_are_there_by_way_of_their_packages(session: Session) -> None:

@@ -284,7 +284,8 @@ class Futures:
         """Show again, here, what a cell or a job put out; of a job that runs it goes on here.
 
         Displays are as they were last updated. Also after the page was reloaded or the cell was run
-        again, and of jobs that failed, died or were cancelled.
+        again, and of jobs that failed, died or were cancelled. Of a cell that started several jobs,
+        what they put out comes after what it did itself.
 
         Args:
             cell: the cell's or the job's number.
@@ -304,17 +305,18 @@ class Futures:
 
         """
         number = as_number(cell)
-        timeline = self._scribe.timeline
         with self._lock:
-            jobs = [job for job in self.jobs if job.number == number]
-            outputs = None if jobs else timeline[number].outputs
-        if jobs:
-            with jobs[-1].hearing:
-                self._show_again(jobs[-1].outputs.named(), jobs[-1])
-        elif outputs is None:
-            raise BadInput(f"what cell {number} put out was not recorded")
-        else:
-            self._show_again([dict(output) for output in outputs], None)
+            jobs = [job for job in self.jobs if job.number == number][-1:]
+            if not jobs:
+                jobs = [job for job in self.jobs if job.task.cell == number]
+                outputs = self._scribe.timeline[number].outputs
+                if outputs is None and not jobs:
+                    raise BadInput(f"what cell {number} put out was not recorded")
+                if outputs is not None:
+                    self._show_again([dict(output) for output in outputs], None)
+        for job in jobs:
+            with job.hearing:
+                self._show_again(job.outputs.named(), job)
 
     def notify_jupyter(self, on: bool | None = None) -> bool:  # noqa: FBT001  the seed system's call
         """Switch on or off that the end of a job is told below the next cell; or tell which it is.
@@ -386,6 +388,8 @@ def _switch(call: str, on: object, now: bool) -> bool:  # noqa: FBT001  what it 
 
 
 def _given(variables: Mapping[str, Any]) -> Given:
+    if not _is(Mapping, variables):
+        raise BadInput(f"given takes variables by their names: {{'x': 1}}; got {variables!r}")
     for name in variables:
         if not _is(str, name) or not name.isidentifier() or iskeyword(name):
             raise BadInput(f"{name!r} can't be the name of a variable; no job was started")
