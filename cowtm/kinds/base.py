@@ -438,6 +438,21 @@ def built_in_new(cls: type) -> Any:
     )
 
 
+def has_hidden_fields(cls: type, base: type) -> bool:
+    """Tell whether a class that was derived from a container in C has more than that and a dict.
+
+    A tuple is as long as it says, and a class made in C may count fewer elements than it has.
+    """
+    if built_in_new(cls) is built_in_new(base):
+        return False
+    return issubclass(cls, tuple) or _offset(cls, "__basicsize__") > (
+        _offset(base, "__basicsize__")
+        + POINTER * len(Layout(cls).members)
+        + POINTER * (_offset(cls, "__dictoffset__") > 0)
+        + POINTER * (_offset(cls, "__weakrefoffset__") > _offset(base, "__weakrefoffset__"))
+    )
+
+
 class InstanceKind(Kind):
     """Plain instances: the class, then slots and attributes."""
 

@@ -39,6 +39,7 @@ from cowtm.kinds.base import (
     InstanceKind,
     Kind,
     class_dict,
+    has_hidden_fields,
     mro_of,
     name_of,
     plain_instances,
@@ -100,6 +101,7 @@ LEAVES: frozenset[type] = frozenset(
         datetime.time,
         datetime.timedelta,
         datetime.timezone,
+        type(datetime.date.min.isocalendar()),
         decimal.Decimal,
         fractions.Fraction,
         uuid.UUID,
@@ -331,6 +333,8 @@ class Kinds:
         bases = {id(base) for base in mro}
         for base, make in self._bases():
             if id(base) in bases:
+                if make in _OF_CONTAINERS and has_hidden_fields(cls, base):
+                    break
                 return make(cls)
         if is_guarded(cls):
             return GuardedKind(cls)
@@ -358,6 +362,9 @@ class Kinds:
             (type({}.items()), ViewKind),
             *((base, _value_of(base)) for base in VALUE_BASES),
         ]
+
+
+_OF_CONTAINERS = frozenset(make for _, make in SUBCLASSES)
 
 
 def _runs_code_at_its_end(cls: type) -> bool:

@@ -285,6 +285,11 @@ FAMILIES = [
     Family(
         "classes derived from containers",
         {
+            "results of system calls": Example(
+                "[(lambda time, os: [time.localtime(0), os.stat('/'), os.terminal_size((3, 4))])"
+                "(__import__('time'), __import__('os')), [1]]",
+                ("x[1].append(2)", "x[0].pop(0)"),
+            ),
             "list subclass": Example("MyList([1, [2], inner])", (*LISTS, *ATTRIBUTES)),
             "dict subclass": Example("MyDict({'a': 1, 'b': 2})", (*DICTS, *ATTRIBUTES)),
             "set subclass": Example(
