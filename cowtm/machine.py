@@ -124,8 +124,8 @@ class TimeMachine(Archive, Futures):
         self._recorder.meet_ambient()  # of libraries that the way to that state has imported too
         self._recorder.mirror.restore(delta, self._recorder.unsaved.__contains__)
         self._recorder.travelled(delta)
-        self._recorder.settle()
         self._timeline.move(goal)
+        self._recorder.settle()
         if push and delta:
             self._scribe.steps.append(goal)
         self._say(self._travel_text(start, goal, delta))

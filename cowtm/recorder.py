@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.delta import Delta
+from cowtm.errors import CannotRestore
 from cowtm.kinds import surroundings
 from cowtm.kinds.modules import module_behind
 from cowtm.mirror import Mirror, is_variable
@@ -350,13 +351,16 @@ class Recorder:
         """
         if not self.mirror.kinds.has_destructors:
             return
-        changed = self.capture(result=KEEP, everything=True).delta
+        captured = self.capture(result=KEEP, everything=True)
+        changed = captured.delta
         if changed.bindings or changed.contents.after:
             back = changed.inverse()
-            self.mirror.restore(back, self.unsaved.__contains__)
-            self.travelled(back)
-        else:
-            self._left_over = changed  # garbage
+            with suppress(CannotRestore):  # then it is a late change like others
+                self.mirror.restore(back, self.unsaved.__contains__)
+                self.travelled(back)
+                return
+        self._left_over = changed
+        self._left_names.update(captured.names)
 
     def merged(self, delta: Delta, names: Iterable[str]) -> None:
         """Take note that the mirror was changed by `delta`, which is to be part of the next state.

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from cowtm.constants import Constants, constant
 from cowtm.kinds.base import Kind, mro_of, name_of
 from cowtm.kinds.modules import MADE_BY_HAND, ModuleKind, module_again
+from cowtm.kinds.reference import Lost
 from cowtm.native import REFERENCE
 
 Revival: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -35,6 +36,12 @@ _NEW: dict[type, Callable[[], Any]] = {
 
 
 _SHELL = ("IPython.core.interactiveshell", "InteractiveShell")
+
+
+def shell_here() -> Any:
+    """Give the shell of this process, which is not what another process has."""
+    shell = import_module("IPython.core.getipython").get_ipython()
+    return Lost("the shell") if shell is None else shell
 
 
 def is_made_new(value: Any) -> bool:
@@ -64,7 +71,7 @@ def revival_of(value: Any, kind: Kind, constants: Constants) -> Revival | None:
     if cls is threading.Condition:
         return threading.Condition, (vars(value).get("_lock"),)
     if any(name_of(base) == _SHELL for base in mro_of(cls)):
-        return import_module("IPython.core.getipython").get_ipython, ()  # each process has one
+        return shell_here, ()
     if isinstance(value, logging.Logger):
         return logging.getLogger, (value.name,)
     return _by_name(value) if getattr(kind, "quiet", False) else None
