@@ -57,7 +57,8 @@ class Archive(Report):
         Raises:
             StateNotFound: no such state.
             NameNotFound: no such variable in that state.
-            CannotRestore: an object of it can't be made: its own code refuses.
+            CannotRestore: the one variable that was asked for can't be made: its own code
+                refuses. Among several it is whole but for a placeholder, and named.
 
         Example:
             In [1]: scores = {"ann": 1}
@@ -70,10 +71,11 @@ class Archive(Report):
         """
         with self._lock:
             goal = self._state(cell)
-            built = self._lookup.build(goal, names or None)
             if len(names) == 1:
-                return built[names[0]]
-            lost = self._lookup.lost(goal, built)
+                return self._lookup.build(goal, names)[names[0]]
+            unmade: dict[Any, Any] = {}
+            built = self._lookup.build(goal, names or None, unmade)
+            lost = self._lookup.lost(goal, built, unmade)
             return Variables(f"variables after cell {goal}", built, lost)
 
     def names(self, cell: Number | None = None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from cowtm.changes import FEW, Changes, History
@@ -54,11 +54,19 @@ class Lookup:
         self._timeline.must_go_on()
         return cast("Number", self._timeline.position)
 
-    def build(self, goal: Number, names: Iterable[str] | None) -> dict[str, Any]:
+    def build(
+        self, goal: Number, names: Iterable[str] | None, unmade: dict[Node, Content] | None = None
+    ) -> dict[str, Any]:
         """Make fresh objects for some names of a state, all if None.
+
+        Args:
+            goal: the state.
+            names: of variables.
+            unmade: takes what can't be made, with what stands for it, if it is given.
 
         Raises:
             NameNotFound: a name was not there in that state.
+            CannotRestore: something can't be made, and is to be.
 
         """
         delta = self._delta_to(goal)
@@ -68,15 +76,18 @@ class Lookup:
             if not isinstance(name, str) or name not in bindings or not is_variable(name):
                 msg = f"there is no variable {name!r} after cell {goal}"
                 raise NameNotFound(_with_names(msg, bindings))
-        return self._build({name: bindings[name] for name in wanted}, delta)
+        return self._build({name: bindings[name] for name in wanted}, delta, unmade)
 
-    def lost(self, goal: Number, names: Iterable[str]) -> list[str]:
+    def lost(self, goal: Number, names: Iterable[str], unmade: Mapping[Node, Content]) -> list[str]:
         """Say which variables of a state that was built can't be made here in full, and why."""
-        if not self._lacks:
+        if not self._lacks and not unmade:
             return []
         delta = self._delta_to(goal)
-        bindings = self.bindings_of(delta)
-        found = reasons({name: bindings[name] for name in names}, self.contents_of(delta))
+        bindings, content_of = self.bindings_of(delta), self.contents_of(delta)
+        found = reasons(
+            {name: bindings[name] for name in names},
+            lambda node: unmade.get(node) or content_of(node),
+        )
         return [f"not whole: {names}: {why}" for names, why in found]
 
     def names(self, goal: Number) -> list[str]:
@@ -161,8 +172,13 @@ class Lookup:
         delta.contents.apply(cast("dict[Hashable, object]", contents))
         return self.bindings_of(delta), contents
 
-    def _build(self, slots: dict[str, Any], delta: Delta) -> dict[str, Any]:
-        return self.mirror.build(slots, delta, fill_classes=not self._live)
+    def _build(
+        self,
+        slots: dict[str, Any],
+        delta: Delta,
+        unmade: dict[Node, Content] | None = None,
+    ) -> dict[str, Any]:
+        return self.mirror.build(slots, delta, fill_classes=not self._live, unmade=unmade)
 
     def _delta_to(self, goal: Number) -> Delta:
         if self._live:

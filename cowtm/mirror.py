@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar, cast
@@ -23,6 +24,7 @@ from cowtm.interrupts import deferred_interrupts, paused_collection
 from cowtm.kinds import Kinds
 from cowtm.kinds.base import Commit, Kind, resolved
 from cowtm.kinds.classes import ClassKind
+from cowtm.kinds.reference import UnmadeKind
 from cowtm.native import GONE, REFERENCE, SET, TUPLE, Content, Maker, Node, ObjectTable
 from cowtm.versions import with_current_classes
 
@@ -95,7 +97,12 @@ class Mirror:
     # -- making copies -------------------------------------------------------------------------
 
     def build(
-        self, slots: Mapping[Any, Any], delta: Delta, *, fill_classes: bool = False
+        self,
+        slots: Mapping[Any, Any],
+        delta: Delta,
+        *,
+        fill_classes: bool = False,
+        unmade: dict[Node, Content] | None = None,
     ) -> dict[Any, Any]:
         """Make fresh objects of the state that `delta` leads to from the present.
 
@@ -104,6 +111,7 @@ class Mirror:
             delta: from the present to that state.
             fill_classes: write into classes that are reached what they held in that state: they
                 belong to no present.
+            unmade: takes what can't be made, if it is given, with what stands for it: placeholders.
 
         Returns:
             Key -> object; sharing among them is kept. Classes, constants of libraries, and what is
@@ -114,9 +122,13 @@ class Mirror:
 
         """
         delta = with_current_classes(delta, self.kinds)
-        contents = cast("Mapping[Node, Content]", delta.contents.after)
+        lost = {} if unmade is None else unmade
+        after = cast("Mapping[Node, Content]", delta.contents.after)
+        contents = {**after, **lost} if lost else after
 
         def stays(node: Node) -> bool:
+            if node in lost:
+                return False
             content = contents.get(node) or node.content
             if node.kind.keep or (content is not None and content.kind.code == REFERENCE):
                 return True
@@ -129,14 +141,21 @@ class Mirror:
         def is_empty(node: Node) -> bool:
             return node in self.newborn or (fill_classes and isinstance(node.kind, ClassKind))
 
-        maker = Maker(_as_dict(contents), set(), is_empty, stays, is_copied)
+        def new_maker() -> Maker:
+            return Maker(_as_dict(contents), set(), is_empty, stays, is_copied)
+
+        maker = new_maker()
         with paused_collection():
             try:
                 maker.add(slots.values())
                 maker.fill()
-            except CannotRestore:
-                raise
             except Exception as error:
+                found = {} if unmade is None else _unmade_by(new_maker(), slots, contents)
+                if unmade is not None and not found.keys() <= unmade.keys():
+                    unmade.update(found)
+                    return self.build(slots, delta, fill_classes=fill_classes, unmade=unmade)
+                if isinstance(error, CannotRestore):
+                    raise
                 msg = f"its objects can't be made: {type(error).__name__}: {error}"
                 raise CannotRestore(msg) from error
         self.newborn.difference_update(maker.filled)
@@ -451,6 +470,35 @@ def _as_dict(mapping: Mapping[_Key, _Value]) -> dict[_Key, _Value]:
 def _write(value: Any, content: Content) -> None:
     """Write a content of the present into its object; all that it holds is alive."""
     content.kind.plan(value, [resolved(slot) for slot in content.flat()])()  # type: ignore[attr-defined]
+
+
+LONGEST = 200
+"""Characters of the reason why something can't be made."""
+
+
+def _unmade_by(
+    maker: Maker, slots: Mapping[Any, Any], contents: Mapping[Node, Content]
+) -> dict[Node, Content]:
+    """Find what can't be made of some slots, and what stands for it; nothing if nobody can tell.
+
+    Args:
+        maker: a new one.
+        slots: key -> slot.
+        contents: node -> content, where it is not that of the present.
+
+    """
+    failed: dict[Node, Exception] = {}
+    maker.failed = failed
+    with suppress(Exception):
+        maker.add(slots.values())
+        maker.fill()
+    found: dict[Node, Content] = {}
+    for node, error in failed.items():
+        content = contents.get(node) or node.content
+        if content is not None:
+            why = next(iter(str(error).strip().splitlines()), "")[:LONGEST]
+            found[node] = UnmadeKind.of(content.kind, f"{type(error).__name__}: {why}").content
+    return found
 
 
 def _resizes(node: Node, content: Content) -> bool:

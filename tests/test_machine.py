@@ -11,6 +11,7 @@ import pytest
 from session import Session, new_session
 
 from cowtm import BadInput, CannotRestore, CowtmError, NameNotFound, StateNotFound
+from cowtm.errors import NotHere
 from cowtm.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -258,8 +259,15 @@ def test_vars_of_what_cant_be_made_say_so(session: Session) -> None:
     number = session.last.number
     session.names["Short"].__abstractmethods__ = frozenset(["method"])
     with pytest.raises(CannotRestore, match=r"can't be made: TypeError: .*abstract"):
-        session.tm.vars(number)
+        session.tm.vars(number, "x")
     assert session.tm.vars(number, "y") == [1]
+    session.cell("z = {'held': [x, y]}")
+    copies = session.tm.vars(session.last.number)
+    assert copies["z"]["held"][1] is copies["y"] == [1]
+    with pytest.raises(NotHere, match=r"a Short can't be made here \(TypeError: .*abstract"):
+        copies["z"]["held"][0].anything  # noqa: B018  asking is what raises
+    assert copies["x"] is copies["z"]["held"][0]
+    assert "not whole: x, z: TypeError: " in repr(copies)
 
 
 def test_ans_is_the_result_as_it_was(session: Session) -> None:
