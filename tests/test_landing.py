@@ -63,15 +63,6 @@ def test_submodules_are_there_by_way_of_their_packages(session: Session) -> None
     assert session.cell("email.mime.text.MIMEText('said').get_payload()").value == "said"
 
 
-def test_the_shell_of_each_process_is_its_own(session: Session) -> None:
-    """There and back again."""
-    session.cell("shell = get_ipython()")
-    assert result(session, "shell is get_ipython(), shell.user_ns is globals()") == (True, True)
-    session.tm.submit("here = [get_ipython()]").result(PATIENCE)
-    session.tm.jobs[-1].merge()
-    assert session.cell("here[0] is shell is get_ipython()").value is True
-
-
 def test_the_method_of_something_lost_is_lost_with_it(session: Session) -> None:
     """A pool of processes that was used has such ones; the rest of the job is merged."""
     session.cell("kept = [1]")

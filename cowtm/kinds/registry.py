@@ -40,6 +40,7 @@ from cowtm.kinds.base import (
     Kind,
     class_dict,
     has_hidden_fields,
+    is_heap_type,
     mro_of,
     name_of,
     plain_instances,
@@ -313,6 +314,10 @@ class Kinds:
             return MemberKind(cls)
         if not _LEAF_BASES.isdisjoint(bases) or name_of(cls) in LEAF_NAMES:
             return None
+        if id(tuple) in bases and name_of(cls)[0] in _OF_SYSTEM and not is_heap_type(cls):
+            return (
+                None  # results of its calls: tuples of numbers and texts, and more than they show
+            )
         if id(datetime.tzinfo) in bases and name_of(cls)[0] != self._home.get("__name__"):
             return None  # libraries ask for their own by identity
         return reference_for(cls) or self._other(cls, mro)
@@ -363,6 +368,8 @@ class Kinds:
             *((base, _value_of(base)) for base in VALUE_BASES),
         ]
 
+
+_OF_SYSTEM = frozenset({"grp", "os", "posix", "pwd", "resource", "sys", "time"})
 
 _OF_CONTAINERS = frozenset(make for _, make in SUBCLASSES)
 

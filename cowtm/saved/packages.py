@@ -1,11 +1,13 @@
 """Modules of libraries by their names, with those of their submodules that are loaded.
 
 ``import xml.dom`` binds ``xml``, and code says ``xml.dom``: in another process importing ``xml``
-alone would not do.
+alone would not do. So it is for what variables are bound to: code comes upon those packages. What
+else leads to modules may lead to all that there are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from sys import modules
@@ -13,13 +15,22 @@ from types import ModuleType
 from typing import Any
 
 
-def reduced(module: ModuleType) -> tuple[Any, tuple[Any, ...]] | None:
-    """Give the call that imports a module with its submodules; None if it has none.
+def reduced(
+    module: ModuleType, home: Mapping[str, Any]
+) -> tuple[Callable[..., Any], tuple[Any, ...]] | None:
+    """Give the call that imports a module with its submodules; None if it is imported by itself.
 
     Those that a package keeps to itself, with an underscore, it imports itself when it needs them.
+
+    Args:
+        module: of a library.
+        home: the namespace of the notebook.
+
     """
     name = module.__name__
     if modules.get(name) is not module:
+        return None
+    if not any(value is module for value in [*home.values()]):
         return None
     prefix = f"{name}."
     below = tuple(

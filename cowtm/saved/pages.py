@@ -350,9 +350,10 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
             return _bare, (_ALIAS,), vars(obj)
         if type(obj) is Unmade:
             return obj.reduced()
-        package = packages.reduced(obj) if type(obj) is ModuleType else None
-        if package is not None:
-            return package
+        if type(obj) is ModuleType:
+            package = packages.reduced(obj, self._process.home)
+            if package is not None:
+                return package
         reduce = _REDUCERS.get(name_of(type(obj)))
         if reduce is not None:
             return reduce(obj)

@@ -11,13 +11,11 @@ import logging
 import pickle
 import threading
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, TypeAlias
 
 from cowtm.constants import Constants, constant
-from cowtm.kinds.base import Kind, mro_of, name_of
+from cowtm.kinds.base import Kind, name_of
 from cowtm.kinds.modules import MADE_BY_HAND, ModuleKind, module_again
-from cowtm.kinds.reference import Lost
 from cowtm.native import REFERENCE
 
 Revival: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -33,15 +31,6 @@ _NEW: dict[type, Callable[[], Any]] = {
     asyncio.Lock: asyncio.Lock,
 }
 """Exact types of which a new one does what the old one did, but that nobody waits for it."""
-
-
-_SHELL = ("IPython.core.interactiveshell", "InteractiveShell")
-
-
-def shell_here() -> Any:
-    """Give the shell of this process, which is not what another process has."""
-    shell = import_module("IPython.core.getipython").get_ipython()
-    return Lost("the shell") if shell is None else shell
 
 
 def is_made_new(value: Any) -> bool:
@@ -70,8 +59,6 @@ def revival_of(value: Any, kind: Kind, constants: Constants) -> Revival | None:
             return make, ()
     if cls is threading.Condition:
         return threading.Condition, (vars(value).get("_lock"),)
-    if any(name_of(base) == _SHELL for base in mro_of(cls)):
-        return shell_here, ()
     if isinstance(value, logging.Logger):
         return logging.getLogger, (value.name,)
     return _by_name(value) if getattr(kind, "quiet", False) else None
